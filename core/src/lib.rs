@@ -1,1 +1,4 @@
 //! Placeholder.
+
+pub mod level;
+pub mod units;
