@@ -2,3 +2,16 @@
 
 pub mod level;
 pub mod units;
+
+pub mod batch;
+pub mod body;
+pub mod budget;
+pub mod invocation;
+pub mod json;
+pub mod ledger;
+pub mod limits;
+pub mod platform;
+pub mod recognise;
+#[cfg(any(test, feature = "test-util"))]
+pub mod test_util;
+pub mod world;

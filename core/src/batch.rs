@@ -1,0 +1,307 @@
+//! A batch: the shared bytes of one POST, the index of its records, and what transforms wrote beside them.
+
+use std::sync::Arc;
+
+use crate::body::Body;
+use crate::budget::Charge;
+use crate::invocation::Slot;
+use crate::level::Level;
+
+/// A range of bytes in a batch: in its body as it arrived, or in its side, where changed texts lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Slice {
+    start: u32,
+    length: u32,
+}
+
+const SIDE: u32 = 1 << 31;
+
+impl Slice {
+    /// No bytes.
+    pub const EMPTY: Slice = Slice {
+        start: 0,
+        length: 0,
+    };
+
+    /// A range of the body.
+    pub fn of_body(range: std::ops::Range<usize>) -> Slice {
+        debug_assert!(range.end < SIDE as usize);
+        Slice {
+            start: range.start as u32,
+            length: range.len() as u32,
+        }
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(self) -> bool {
+        self.length == 0
+    }
+
+    /// How many bytes.
+    pub fn len(self) -> usize {
+        self.length as usize
+    }
+}
+
+/// Where a record comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A line of the function.
+    Function,
+    /// A line of an extension.
+    Extension,
+    /// An event of the platform.
+    Platform,
+    /// An element that could not be read; its text is the record.
+    Unknown,
+    /// Made by Tapline: a loss report or a summary.
+    Tapline,
+}
+
+/// What became of a record on its way to the tap; a sink's own fates are counted at the sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fate {
+    /// Goes on.
+    #[default]
+    Live,
+    /// Left out by a filter.
+    Filtered,
+    /// Left out by sampling.
+    Sampled,
+    /// Became part of another record.
+    Merged,
+    /// Its stage broke; it is dropped for every sink after it.
+    Lost,
+}
+
+/// Which of a queue's three lanes a record travels in, least important first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Trace and debug.
+    Low = 0,
+    /// All others.
+    Middle = 1,
+    /// Errors, platform events, loss reports.
+    High = 2,
+}
+
+impl Lane {
+    /// Least important first.
+    pub const ALL: [Lane; 3] = [Lane::Low, Lane::Middle, Lane::High];
+}
+
+/// One record: ranges into the batch.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// With the instance, the record's id; the same over retries and replay.
+    pub sequence: u64,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What became of it so far.
+    pub fate: Fate,
+    /// Its severity, where one was found.
+    pub level: Option<Level>,
+    /// The line is in CloudWatch's embedded metric format: `_aws` at its root.
+    pub embedded_metrics: bool,
+    /// The invocation that it belongs to.
+    pub invocation: Slot,
+    /// RFC 3339, as delivered.
+    pub time: Slice,
+    /// The `type`, as delivered.
+    pub kind: Slice,
+    /// The raw JSON value of `record`.
+    pub value: Slice,
+    /// The request id, without quotes.
+    pub request_id: Slice,
+    /// 32 hex digits.
+    pub trace_id: Slice,
+    /// 16 hex digits.
+    pub span_id: Slice,
+    /// Rendered JSON members, `"team":"payments","weight":20`, without braces.
+    pub attributes: Slice,
+}
+
+impl Record {
+    /// The lane that the record travels in.
+    pub fn lane(&self) -> Lane {
+        match (self.origin, self.level) {
+            (Origin::Platform | Origin::Tapline, _) => Lane::High,
+            (_, Some(Level::Error | Level::Fatal)) => Lane::High,
+            (_, Some(Level::Trace | Level::Debug)) => Lane::Low,
+            _ => Lane::Middle,
+        }
+    }
+
+    /// Whether no earlier step took it out.
+    pub fn is_live(&self) -> bool {
+        self.fate == Fate::Live
+    }
+}
+
+/// Records of one body. The body never changes; the index and the side do.
+#[derive(Debug)]
+pub struct Batch {
+    body: Arc<Body>,
+    side: Vec<u8>,
+    records: Vec<Record>,
+    instance: Instance,
+    arrived_ms: i64,
+    charge: Charge,
+}
+
+/// The id of the environment's life: 32 hex digits, new after a restore.
+pub type Instance = [u8; 32];
+
+impl Batch {
+    /// A batch of `body` without records yet. `arrived_ms` is the wall clock of the POST.
+    pub fn new(body: Arc<Body>, instance: Instance, arrived_ms: i64) -> Batch {
+        let charge = body.budget().charge_over(0);
+        Batch {
+            body,
+            side: Vec::new(),
+            records: Vec::new(),
+            instance,
+            arrived_ms,
+            charge,
+        }
+    }
+
+    /// The bytes behind a slice.
+    pub fn bytes(&self, slice: Slice) -> &[u8] {
+        let (source, start) = if slice.start & SIDE == 0 {
+            (self.body.bytes(), slice.start as usize)
+        } else {
+            (self.side.as_slice(), (slice.start & !SIDE) as usize)
+        };
+        source.get(start..start + slice.len()).unwrap_or_default()
+    }
+
+    /// Keeps bytes beside the body: a changed text, a rendered attribute.
+    pub fn keep(&mut self, bytes: &[u8]) -> Slice {
+        let start = self.side.len();
+        self.side.extend_from_slice(bytes);
+        Slice {
+            start: start as u32 | SIDE,
+            length: bytes.len() as u32,
+        }
+    }
+
+    /// The records, in the order of arrival.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The records, to change their fate or their ranges.
+    pub fn records_mut(&mut self) -> &mut [Record] {
+        &mut self.records
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, record: Record) {
+        self.records.push(record);
+    }
+
+    /// The shared bytes.
+    pub fn body(&self) -> &Arc<Body> {
+        &self.body
+    }
+
+    /// The id of the environment's life.
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// When the POST arrived: wall clock, milliseconds since 1970.
+    pub fn arrived_ms(&self) -> i64 {
+        self.arrived_ms
+    }
+
+    /// Brings the charge for index and side up to what they hold now. They are counted even where they do not fit:
+    /// the bytes are in memory already, and the next body will find that much less room.
+    pub fn settle(&mut self) {
+        let held = self.side.capacity() + self.records.capacity() * std::mem::size_of::<Record>();
+        let charged = self.charge.bytes() as usize;
+        if held > charged {
+            self.charge.grow_over(held - charged);
+        } else {
+            self.charge.shrink_to(held);
+        }
+    }
+
+    /// A copy of index and side for a tap; the body is shared.
+    pub fn fork(&self) -> Batch {
+        let mut copy = Batch {
+            body: self.body.clone(),
+            side: self.side.clone(),
+            records: self.records.clone(),
+            instance: self.instance,
+            arrived_ms: self.arrived_ms,
+            charge: self.body.budget().charge_over(0),
+        };
+        copy.settle();
+        copy
+    }
+
+    /// The chosen records in a body of their own, so that the large one can go.
+    pub fn compact(&self, chosen: impl Iterator<Item = usize>) -> Batch {
+        let mut bytes = Vec::new();
+        let mut records = Vec::new();
+        for record in chosen.filter_map(|position| self.records.get(position)) {
+            let mut copy = record.clone();
+            for slice in [
+                &mut copy.time,
+                &mut copy.kind,
+                &mut copy.value,
+                &mut copy.request_id,
+                &mut copy.trace_id,
+                &mut copy.span_id,
+                &mut copy.attributes,
+            ] {
+                let start = bytes.len();
+                bytes.extend_from_slice(self.bytes(*slice));
+                *slice = Slice::of_body(start..bytes.len());
+            }
+            records.push(copy);
+        }
+        let charge = self.body.budget().charge_over(bytes.capacity());
+        let (body, _) = Body::new(bytes, charge);
+        let mut batch = Batch::new(Arc::new(body), self.instance, self.arrived_ms);
+        batch.records = records;
+        batch.settle();
+        batch
+    }
+
+    /// Bytes of a record's text and attributes: what a queue counts it for.
+    pub fn weight(&self, record: &Record) -> usize {
+        record.value.len() + record.attributes.len() + record.time.len() + record.kind.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_util;
+
+    #[test]
+    fn compacting_keeps_every_byte_of_the_chosen_records() {
+        let mut batch = test_util::batch(&["one", "two", "three"]);
+        let attributes = batch.keep(b"\"a\":1");
+        batch.records_mut()[2].attributes = attributes;
+        let small = batch.compact([2].into_iter());
+        assert_eq!(small.records().len(), 1);
+        assert_eq!(small.bytes(small.records()[0].value), b"\"three\"");
+        assert_eq!(small.bytes(small.records()[0].attributes), b"\"a\":1");
+        assert_eq!(small.records()[0].sequence, batch.records()[2].sequence);
+    }
+
+    #[test]
+    fn everything_held_is_charged_and_given_back() {
+        let batch = test_util::batch(&["one", "two"]);
+        let budget = batch.body().budget().clone();
+        let copy = batch.fork();
+        assert!(budget.used() > batch.body().charged());
+        drop(batch);
+        drop(copy);
+        assert_eq!(budget.used(), 0);
+    }
+}
