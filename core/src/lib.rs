@@ -1,4 +1,5 @@
 //! Placeholder.
 
 pub mod level;
+pub mod suggest;
 pub mod units;
