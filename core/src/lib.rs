@@ -2,4 +2,5 @@
 
 pub mod level;
 pub mod suggest;
+pub mod time;
 pub mod units;
