@@ -1,5 +1,6 @@
 //! Placeholder.
 
+pub mod expr;
 pub mod level;
 pub mod suggest;
 pub mod time;
