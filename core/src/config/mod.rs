@@ -67,6 +67,8 @@ mod interpolate;
 mod reader;
 mod secret;
 mod source;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use check::check_fields;
