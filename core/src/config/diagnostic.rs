@@ -79,6 +79,21 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// A problem of the whole file that no [`Reader`](super::Reader) has found, such as a file that cannot be opened.
+    pub fn of_file(source: Arc<Source>, kind: Kind, message: String, help: String) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            kind,
+            scope: Scope::File,
+            message,
+            label: String::new(),
+            help,
+            span: 0..0,
+            source,
+            hidden: Vec::new(),
+        }
+    }
+
     /// Appends the problem over several lines, with the line of source and a caret under it.
     ///
     /// Columns count characters from 1; a tab is shown as four spaces and counts as one.
