@@ -101,6 +101,8 @@ pub struct Record {
     pub fate: Fate,
     /// Its severity, where one was found.
     pub level: Option<Level>,
+    /// The stage at work is not to look at it: its `when` does not hold.
+    pub set_aside: bool,
     /// The line is in CloudWatch's embedded metric format: `_aws` at its root.
     pub embedded_metrics: bool,
     /// The invocation that it belongs to.
@@ -132,9 +134,9 @@ impl Record {
         }
     }
 
-    /// Whether no earlier step took it out.
+    /// Whether a transform is to look at it: no earlier step took it out, and the `when` of this one holds.
     pub fn is_live(&self) -> bool {
-        self.fate == Fate::Live
+        self.fate == Fate::Live && !self.set_aside
     }
 }
 
@@ -279,7 +281,6 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::test_util;
 
     #[test]

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::level::Level;
+
 /// A future on the heap, run by the one thread that made it.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
@@ -78,6 +80,9 @@ pub trait World {
     ///
     /// Whatever resolving and connecting gave. There is no deadline here; the caller has one.
     fn connect(&self, host: &str, port: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>>;
+
+    /// Says something on the extension's own log. Never a body, a header value or a secret.
+    fn log(&self, level: Level, message: &str);
 
     /// How often the process was thawed after a pause: a connection from before may be dead.
     fn thaws(&self) -> u64 {

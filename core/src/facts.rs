@@ -1,0 +1,70 @@
+//! What is known of the function and its environment: from variables, the register answer and the INVOKE event.
+
+/// Facts about the function. A text that is not known is empty.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// `AWS_LAMBDA_FUNCTION_NAME`.
+    pub function_name: String,
+    /// `AWS_LAMBDA_FUNCTION_VERSION`.
+    pub function_version: String,
+    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in bytes.
+    pub function_memory: Option<u64>,
+    /// The ARN as invoked; known from the first INVOKE on.
+    pub function_arn: String,
+    /// The alias or version in the ARN as invoked.
+    pub function_alias: String,
+    /// `AWS_REGION`.
+    pub region: String,
+    /// From the register answer, else from the ARN.
+    pub account_id: String,
+    /// `AWS_LAMBDA_INITIALIZATION_TYPE`.
+    pub init_type: String,
+    /// 32 hex digits: the life of this environment.
+    pub instance: String,
+    /// The variables that `[receiver] env` lists, with their values.
+    pub env: Vec<(String, String)>,
+}
+
+impl Facts {
+    /// Learns from an ARN as invoked:
+    /// `arn:aws:lambda:<region>:<account>:function:<name>[:<alias or version>]`.
+    pub fn learn_arn(&mut self, arn: &str) {
+        if arn == self.function_arn {
+            return;
+        }
+        let mut parts = arn.split(':').skip(3);
+        if let (Some(region), Some(account)) = (parts.next(), parts.next()) {
+            for (fact, value) in [(&mut self.region, region), (&mut self.account_id, account)] {
+                if fact.is_empty() {
+                    value.clone_into(fact);
+                }
+            }
+        }
+        parts.nth(1).unwrap_or_default();
+        parts
+            .next()
+            .unwrap_or_default()
+            .clone_into(&mut self.function_alias);
+        arn.clone_into(&mut self.function_arn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_fills_what_was_not_known() {
+        let mut facts = Facts {
+            region: "eu-west-1".into(),
+            ..Facts::default()
+        };
+        facts.learn_arn("arn:aws:lambda:us-east-1:123456789012:function:orders:live");
+        assert_eq!(facts.region, "eu-west-1", "the variable is nearer");
+        assert_eq!(facts.account_id, "123456789012");
+        assert_eq!(facts.function_alias, "live");
+        facts.learn_arn("arn:aws:lambda:us-east-1:123456789012:function:orders");
+        assert_eq!(facts.function_alias, "");
+        facts.learn_arn("nonsense");
+    }
+}

@@ -1,0 +1,258 @@
+//! Hands batches to each transform in turn, and at each tap to the sinks that want them.
+
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::batch::{Batch, Fate, Lane};
+use crate::budget::Budget;
+use crate::expr::{Expression, Unlike};
+use crate::ledger::add;
+use crate::level::Level;
+use crate::port::Port;
+use crate::sink::Parcel;
+use crate::transform::{Context, Transform};
+use crate::view::View;
+
+/// One transform with what all transforms have.
+pub struct Stage {
+    /// Its name, or its place and kind: `transform 2 (filter)`.
+    pub name: String,
+    /// It looks only at records for which this holds.
+    pub when: Option<Expression>,
+    /// It redacts: where `when` cannot be evaluated it looks at the record all the same.
+    pub redacts: bool,
+    /// The transform.
+    pub transform: Box<dyn Transform>,
+}
+
+/// Where a sink takes its records from.
+pub struct Tap {
+    /// The sink.
+    pub port: Rc<Port>,
+    /// The number of stages that its records have passed.
+    pub after: usize,
+    /// It wants only records for which this holds; others count as filtered.
+    pub when: Option<Expression>,
+}
+
+/// The stages and the taps.
+pub struct Pipeline {
+    stages: Vec<Stage>,
+    taps: Vec<Tap>,
+    budget: Budget,
+}
+
+impl Pipeline {
+    /// A pipeline. Taps after more stages than there are take what the last one gives out.
+    pub fn new(stages: Vec<Stage>, mut taps: Vec<Tap>, budget: Budget) -> Pipeline {
+        for tap in &mut taps {
+            tap.after = tap.after.min(stages.len());
+        }
+        Pipeline {
+            stages,
+            taps,
+            budget,
+        }
+    }
+
+    /// The sinks, in the order of the configuration.
+    pub fn ports(&self) -> impl Iterator<Item = &Rc<Port>> {
+        self.taps.iter().map(|tap| &tap.port)
+    }
+
+    /// Takes in a batch that was just received.
+    pub fn process(&mut self, batch: Batch, context: &Context<'_>) {
+        add(&context.ledger.received, batch.records().len() as u64);
+        self.run(0, vec![batch], context);
+    }
+
+    /// Gives out what transforms held back, because everything ends.
+    pub fn drain(&mut self, context: &Context<'_>) {
+        for position in 0..self.stages.len() {
+            let mut held = Vec::new();
+            self.stages[position].transform.drain(context, &mut held);
+            if !held.is_empty() {
+                self.run(position + 1, held, context);
+            }
+        }
+    }
+
+    fn run(&mut self, first: usize, mut batches: Vec<Batch>, context: &Context<'_>) {
+        if first == 0 {
+            self.tap(0, &mut batches, context);
+        }
+        for position in first..self.stages.len() {
+            let mut output = Vec::with_capacity(batches.len());
+            for batch in batches {
+                self.stages[position].apply(batch, context, &mut output);
+            }
+            batches = output;
+            self.tap(position + 1, &mut batches, context);
+        }
+    }
+
+    /// Gives batches to the sinks that tap here. Where stages follow, index and side are copied; bytes never are.
+    fn tap(&self, after: usize, batches: &mut Vec<Batch>, context: &Context<'_>) {
+        if !self.taps.iter().any(|tap| tap.after == after) {
+            return;
+        }
+        let last = after == self.stages.len();
+        let shared: Vec<Arc<Batch>> = if last {
+            batches.drain(..).map(settled).collect()
+        } else {
+            batches.iter().map(|batch| settled(batch.fork())).collect()
+        };
+        for batch in shared {
+            for tap in self.taps.iter().filter(|tap| tap.after == after) {
+                fan_out(tap, &batch, context);
+            }
+        }
+    }
+
+    /// Makes room in the budget for `bytes`, by dropping what waits for sinks: least important lanes first, and
+    /// first from the sink with the most. Says whether there is room now.
+    pub fn make_room(&self, bytes: u64) -> bool {
+        for lane in Lane::ALL {
+            while self.budget.room() < bytes {
+                let fullest = self.ports().max_by_key(|port| port.queue.weight());
+                let dropped = fullest.is_some_and(|port| port.evict(lane))
+                    || self.ports().any(|port| port.evict(lane));
+                if !dropped {
+                    break;
+                }
+            }
+        }
+        self.budget.room() >= bytes
+    }
+}
+
+fn settled(mut batch: Batch) -> Arc<Batch> {
+    batch.settle();
+    Arc::new(batch)
+}
+
+impl Stage {
+    fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
+        if let Some(when) = &self.when {
+            set_aside(&mut batch, when, self.redacts, context);
+        }
+        let given_out = output.len();
+        let (body, instance, arrived_ms) =
+            (batch.body().clone(), *batch.instance(), batch.arrived_ms());
+        // What a broken stage leaves behind cannot be trusted: keep the index to count it, not to send it.
+        let mut remains = Batch::new(body, instance, arrived_ms);
+        batch
+            .records()
+            .iter()
+            .for_each(|record| remains.push(record.clone()));
+        let applied = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            self.transform.apply(batch, context, output)
+        }));
+        if applied.is_err() {
+            add(&context.ledger.broken_stages, 1);
+            let message = format!("{} broke; the records of one batch are dropped", self.name);
+            context.world.log(Level::Error, &message);
+            output.truncate(given_out);
+            for record in remains.records_mut() {
+                if record.fate == Fate::Live {
+                    record.fate = Fate::Lost;
+                }
+            }
+            output.push(remains);
+        }
+        if self.when.is_some() {
+            for batch in &mut output[given_out..] {
+                batch
+                    .records_mut()
+                    .iter_mut()
+                    .for_each(|record| record.set_aside = false);
+            }
+        }
+    }
+}
+
+fn set_aside(batch: &mut Batch, when: &Expression, redacts: bool, context: &Context<'_>) {
+    for position in 0..batch.records().len() {
+        let record = &batch.records()[position];
+        if !record.is_live() {
+            continue;
+        }
+        let mut unlike = Unlike::default();
+        let holds = when.matches(
+            &View::new(batch, record, context.surroundings()),
+            &mut unlike,
+        );
+        add(&context.ledger.unlike, unlike.0);
+        batch.records_mut()[position].set_aside = !holds && !(redacts && unlike.0 > 0);
+    }
+}
+
+fn fan_out(tap: &Tap, batch: &Arc<Batch>, context: &Context<'_>) {
+    let mut chosen: [Vec<u32>; 3] = Default::default();
+    let mut weights = [0; 3];
+    let mut unlike = Unlike::default();
+    for (position, record) in batch.records().iter().enumerate() {
+        if record.fate != Fate::Live {
+            tap.port.counts.left_out(record.fate, 1);
+            continue;
+        }
+        let wanted = match &tap.when {
+            None => true,
+            Some(when) => when.matches(
+                &View::new(batch, record, context.surroundings()),
+                &mut unlike,
+            ),
+        };
+        if wanted {
+            let lane = record.lane() as usize;
+            chosen[lane].push(position as u32);
+            weights[lane] += batch.weight(record);
+        } else {
+            add(&tap.port.counts.filtered, 1);
+        }
+    }
+    add(&context.ledger.unlike, unlike.0);
+    for lane in Lane::ALL {
+        let positions = std::mem::take(&mut chosen[lane as usize]);
+        if !positions.is_empty() {
+            tap.port.push(parcel(
+                &tap.port,
+                batch,
+                positions,
+                lane,
+                weights[lane as usize],
+            ));
+        }
+    }
+}
+
+/// Where a backlog builds up, few records must not keep a large body in memory: they move into one of their own.
+fn parcel(
+    port: &Port,
+    batch: &Arc<Batch>,
+    positions: Vec<u32>,
+    lane: Lane,
+    weight: usize,
+) -> Parcel {
+    let backlog = port.queue.weight() > port.queue.weight_max() / 8;
+    if backlog && (weight as u64) < batch.body().charged() / 4 {
+        let small = batch.compact(positions.iter().map(|position| *position as usize));
+        let count = small.records().len() as u32;
+        return Parcel {
+            batch: Arc::new(small),
+            chosen: (0..count).collect(),
+            lane,
+            weight,
+        };
+    }
+    Parcel {
+        batch: batch.clone(),
+        chosen: positions.into_boxed_slice(),
+        lane,
+        weight,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! What the pipeline and the driver see of one sink: its queue, its goal, its breaker and its counts.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::batch::{Batch, Fate, Instance, Lane, Origin, Record, Slice};
+use crate::bell::Bell;
+use crate::body::Body;
+use crate::breaker::Breaker;
+use crate::budget::Budget;
+use crate::invocation::Slot;
+use crate::json;
+use crate::ledger::{DropReason, SinkCounts, add, subtract};
+use crate::limits::LANE_BATCHES_MAX;
+use crate::queue::{Overflow, Queue};
+use crate::sink::Parcel;
+use crate::time;
+use crate::world::{Instant, World};
+
+/// How one sink is delivered to. Read from its table in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverySettings {
+    /// Longest time for one request, in running time.
+    pub timeout: Duration,
+    /// Attempts over a batch's whole life; those of an open breaker do not count.
+    pub attempts_max: u32,
+    /// Strikes in a row that open the breaker.
+    pub strikes_max: u32,
+    /// Bytes that may be queued.
+    pub queue_bytes_max: usize,
+    /// What happens to what does not fit.
+    pub overflow: Overflow,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> DeliverySettings {
+        DeliverySettings {
+            timeout: Duration::from_secs(5),
+            attempts_max: 4,
+            strikes_max: 3,
+            queue_bytes_max: 4 << 20,
+            overflow: Overflow::DropLowest,
+        }
+    }
+}
+
+/// What a sink is to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Gather. Sends only when its queue is half full.
+    Rest,
+    /// Send until nothing is left, then rest.
+    Flush,
+    /// Send whatever comes.
+    Continuous,
+    /// Send until nothing is left or this moment comes, then end.
+    Drain(Instant),
+}
+
+/// What gives records their ids: shared by all that make records.
+#[derive(Debug)]
+pub struct Identity {
+    /// The environment's life.
+    pub instance: Cell<Instance>,
+    next_sequence: Cell<u64>,
+}
+
+impl Identity {
+    /// An identity whose records begin at sequence 0.
+    pub fn new(instance: Instance) -> Identity {
+        Identity {
+            instance: Cell::new(instance),
+            next_sequence: Cell::new(0),
+        }
+    }
+
+    /// The sequence of the next record.
+    pub fn next(&self) -> u64 {
+        let sequence = self.next_sequence.get();
+        self.next_sequence.set(sequence + 1);
+        sequence
+    }
+}
+
+/// One sink, seen from outside.
+#[derive(Debug)]
+pub struct Port {
+    /// The name of its table in the configuration.
+    pub name: String,
+    /// How it is delivered to.
+    pub settings: DeliverySettings,
+    /// What waits for it.
+    pub queue: Queue<Parcel>,
+    /// What became of its records.
+    pub counts: SinkCounts,
+    /// Strikes and probes.
+    pub breaker: RefCell<Breaker>,
+    /// Rings when the goal changes or the queue wants attention.
+    pub bell: Bell,
+    /// Rings when the sink got on: shared with the driver.
+    pub progress: Rc<Bell>,
+    /// Gives ids to loss reports.
+    pub identity: Rc<Identity>,
+    goal: Cell<Goal>,
+    /// A request is under way.
+    pub sending: Cell<bool>,
+    /// With something to send, the sink waits until then.
+    pub waiting_until: Cell<Option<Instant>>,
+    /// An error in its configuration: it gets nothing.
+    pub disabled: bool,
+    /// Its task has ended.
+    pub ended: Cell<bool>,
+}
+
+impl Port {
+    /// A port at rest. A disabled one drops what it is given, and counts that.
+    pub fn new(
+        name: &str,
+        settings: DeliverySettings,
+        disabled: bool,
+        progress: Rc<Bell>,
+        identity: Rc<Identity>,
+    ) -> Port {
+        Port {
+            name: name.to_owned(),
+            queue: Queue::new(LANE_BATCHES_MAX, settings.queue_bytes_max),
+            breaker: RefCell::new(Breaker::new(settings.strikes_max)),
+            settings,
+            counts: SinkCounts::default(),
+            bell: Bell::default(),
+            progress,
+            identity,
+            goal: Cell::new(Goal::Rest),
+            sending: Cell::new(false),
+            waiting_until: Cell::new(None),
+            disabled,
+            ended: Cell::new(disabled),
+        }
+    }
+
+    /// What it is to do now.
+    pub fn goal(&self) -> Goal {
+        self.goal.get()
+    }
+
+    /// Sets what it is to do.
+    pub fn set_goal(&self, goal: Goal) {
+        if self.disabled || self.goal.get() == goal {
+            return;
+        }
+        self.goal.set(goal);
+        self.bell.ring();
+    }
+
+    /// Queues a parcel; what does not stay is counted as dropped.
+    pub fn push(&self, parcel: Parcel) {
+        let count = parcel.chosen.len() as u64;
+        if self.disabled || self.ended.get() {
+            let reason = if self.disabled {
+                DropReason::Disabled
+            } else {
+                DropReason::Shutdown
+            };
+            self.counts.dropped(reason, count);
+            return;
+        }
+        add(&self.counts.in_flight, count);
+        let (lane, weight) = (parcel.lane, parcel.weight);
+        for lost in self
+            .queue
+            .push(lane, weight, parcel, self.settings.overflow)
+        {
+            self.drop_records(DropReason::QueueFull, lost.chosen.len());
+        }
+        if self.wants_to_send() {
+            self.bell.ring();
+        }
+    }
+
+    /// Whether there is pressure, or a goal, to send what is queued.
+    pub fn wants_to_send(&self) -> bool {
+        self.goal.get() != Goal::Rest || self.queue.weight() > self.queue.weight_max() / 2
+    }
+
+    /// Counts queued or travelling records as dropped.
+    pub fn drop_records(&self, reason: DropReason, count: usize) {
+        subtract(&self.counts.in_flight, count as u64);
+        self.counts.dropped(reason, count as u64);
+    }
+
+    /// Frees memory: drops the oldest parcel of the least important lane. Says whether there was one.
+    pub fn evict(&self, lane: Lane) -> bool {
+        match self.queue.evict(lane) {
+            Some(parcel) => {
+                self.drop_records(DropReason::Memory, parcel.chosen.len());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether a hold that ends at `until` has to wait for this sink.
+    pub fn holds(&self, until: Instant) -> bool {
+        let idle = self.disabled || self.ended.get() || self.goal.get() != Goal::Flush;
+        !idle
+            && !self.breaker.borrow().is_open()
+            && self.waiting_until.get().is_none_or(|at| at < until)
+    }
+
+    /// A hold that waited for this sink is over after `held`.
+    pub fn hold_ended(&self, world: &dyn World, held: Duration) {
+        if self.sending.get() {
+            let mut breaker = self.breaker.borrow_mut();
+            let was_open = breaker.is_open();
+            breaker.hold_ended(world.now(), held);
+            if breaker.is_open() && !was_open {
+                drop(breaker);
+                self.log_open(world, "it does not answer");
+            }
+        }
+    }
+
+    /// Says once that the breaker opened.
+    pub fn log_open(&self, world: &dyn World, why: &str) {
+        let message = format!(
+            "sink `{}` is not waited for any more: {why}; records are kept and it is tried again",
+            self.name
+        );
+        world.log(crate::level::Level::Warn, &message);
+    }
+
+    /// Queues a record of type `tapline.loss` that names what was lost since the last one. Says whether there was
+    /// anything to name.
+    pub fn report_losses(&self, world: &dyn World, budget: &Budget) -> bool {
+        let losses = self.counts.take_unreported();
+        if losses.is_empty() {
+            return false;
+        }
+        let batch = loss_batch(&self.name, &losses, &self.identity, world.wall_ms(), budget);
+        let weight = batch
+            .records()
+            .first()
+            .map_or(0, |record| batch.weight(record));
+        add(&self.counts.generated, 1);
+        self.push(Parcel {
+            batch: Arc::new(batch),
+            chosen: Box::new([0]),
+            lane: Lane::High,
+            weight,
+        });
+        true
+    }
+}
+
+fn loss_batch(
+    sink: &str,
+    losses: &std::collections::BTreeMap<String, u64>,
+    identity: &Identity,
+    wall_ms: i64,
+    budget: &Budget,
+) -> Batch {
+    const KIND: &[u8] = b"tapline.loss";
+    let mut bytes = Vec::new();
+    time::write_rfc3339(wall_ms, &mut bytes);
+    let kind_start = bytes.len();
+    bytes.extend_from_slice(KIND);
+    let value_start = bytes.len();
+    bytes.extend_from_slice(b"{\"sink\":");
+    json::quote_into(sink.as_bytes(), &mut bytes);
+    bytes.extend_from_slice(b",\"lost\":{");
+    for (position, (reason, count)) in losses.iter().enumerate() {
+        if position > 0 {
+            bytes.push(b',');
+        }
+        json::quote_into(reason.as_bytes(), &mut bytes);
+        bytes.extend_from_slice(format!(":{count}").as_bytes());
+    }
+    bytes.extend_from_slice(b"}}");
+    let end = bytes.len();
+    let (body, _) = Body::new(bytes, budget.charge_over(end));
+    let mut batch = Batch::new(Arc::new(body), identity.instance.get(), wall_ms);
+    batch.push(Record {
+        sequence: identity.next(),
+        origin: Origin::Tapline,
+        fate: Fate::Live,
+        level: Some(crate::level::Level::Error),
+        set_aside: false,
+        embedded_metrics: false,
+        invocation: Slot::NONE,
+        time: Slice::of_body(0..kind_start),
+        kind: Slice::of_body(kind_start..value_start),
+        value: Slice::of_body(value_start..end),
+        request_id: Slice::EMPTY,
+        trace_id: Slice::EMPTY,
+        span_id: Slice::EMPTY,
+        attributes: Slice::EMPTY,
+    });
+    batch.settle();
+    batch
+}

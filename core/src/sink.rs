@@ -1,0 +1,169 @@
+//! What a sink is, what it is given, and what it says became of it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::batch::{Batch, Lane, Record};
+use crate::budget::Budget;
+use crate::world::{Boxed, Instant, World};
+
+/// Records of one batch that travel in one lane: one handle in a queue.
+#[derive(Debug)]
+pub struct Parcel {
+    /// The batch.
+    pub batch: Arc<Batch>,
+    /// Positions of the chosen records in the batch.
+    pub chosen: Box<[u32]>,
+    /// Their lane.
+    pub lane: Lane,
+    /// Bytes that they count for.
+    pub weight: usize,
+}
+
+/// The records of one request, in the order in which they were written.
+#[derive(Debug, Default)]
+pub struct Selection {
+    parcels: Vec<Arc<Batch>>,
+    order: Vec<(u32, u32)>,
+}
+
+impl Selection {
+    /// Adds the records of a parcel. Call [`Self::sort`] after the last one.
+    pub fn add(&mut self, parcel: &Parcel) {
+        let index = match self
+            .parcels
+            .iter()
+            .position(|batch| Arc::ptr_eq(batch, &parcel.batch))
+        {
+            Some(index) => index,
+            None => {
+                self.parcels.push(parcel.batch.clone());
+                self.parcels.len() - 1
+            }
+        };
+        self.order.extend(
+            parcel
+                .chosen
+                .iter()
+                .map(|position| (index as u32, *position)),
+        );
+    }
+
+    /// Puts the records in the order of their sequence.
+    pub fn sort(&mut self) {
+        let parcels = &self.parcels;
+        self.order.sort_by_key(|(parcel, position)| {
+            parcels[*parcel as usize].records()[*position as usize].sequence
+        });
+    }
+
+    /// How many records.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The records.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = (&Batch, &Record)> {
+        self.order.iter().map(|(parcel, position)| {
+            let batch = &*self.parcels[*parcel as usize];
+            (batch, &batch.records()[*position as usize])
+        })
+    }
+
+    /// A selection of the records at these positions of this one.
+    pub fn subset(&self, keep: impl Iterator<Item = usize>) -> Selection {
+        let order: Vec<_> = keep
+            .filter_map(|position| self.order.get(position).copied())
+            .collect();
+        Selection {
+            parcels: self.parcels.clone(),
+            order,
+        }
+    }
+
+    /// Splits off the records from a position on.
+    pub fn split_off(&mut self, at: usize) -> Selection {
+        Selection {
+            parcels: self.parcels.clone(),
+            order: self.order.split_off(at.min(self.order.len())),
+        }
+    }
+}
+
+/// What became of a record, or of all records of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The destination took it.
+    Accepted,
+    /// The destination refused it for good. The word stands in the ledger: a status, an error code.
+    Rejected(Cow<'static, str>),
+    /// Worth another attempt, not before `after` where the destination asked for that.
+    Retry {
+        /// What went wrong, a word or two; never a body, a header value or a URL.
+        why: Cow<'static, str>,
+        /// What the destination asked to wait.
+        after: Option<Duration>,
+        /// The destination said something, be it an error: it is not a sink that never answers.
+        answered: bool,
+    },
+    /// Too large for one request: it is sent again in two halves; one record alone is rejected.
+    TooLarge,
+}
+
+/// What became of what a sink was given: one verdict for all, and exceptions by position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The fate of every record that is no exception.
+    pub verdict: Verdict,
+    /// Positions in the selection with a fate of their own.
+    pub exceptions: Vec<(u32, Verdict)>,
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Outcome {
+        Outcome {
+            verdict,
+            exceptions: Vec::new(),
+        }
+    }
+}
+
+/// One call of a sink: what it may use, and until when.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// Time, randomness, environment and connections.
+    pub world: &'a dyn World,
+    /// What encoded requests are charged to.
+    pub budget: &'a Budget,
+    /// When the call is given up, in running time. The pipeline stops polling it then; a sink needs no timer.
+    pub deadline: Instant,
+    /// The same on every attempt of these records.
+    pub batch_id: &'a str,
+}
+
+/// How much one call may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Most records.
+    pub records_max: usize,
+    /// Most bytes of records and attributes, before encoding. One larger record still comes, alone.
+    pub bytes_max: usize,
+}
+
+/// Delivers to one destination, one call at a time.
+///
+/// The pipeline owns queue, retries, breaker, deadlines and counting; a sink encodes, sends and says what became of
+/// it. A call may be dropped at any await: the next one must find the sink usable.
+pub trait Sink {
+    /// How much one call may be given.
+    fn limits(&self) -> CallLimits;
+
+    /// Sends the records.
+    fn deliver<'a>(&'a mut self, records: &'a Selection, call: Call<'a>) -> Boxed<'a, Outcome>;
+}

@@ -1,0 +1,401 @@
+//! One record as expressions, templates and sinks see it.
+
+use std::borrow::Cow;
+use std::cell::{OnceCell, RefCell};
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::batch::{Batch, Record};
+use crate::expr::{Name, Path, Segment, Source, Value};
+use crate::facts::Facts;
+use crate::invocation::{Invocation, Invocations};
+use crate::json;
+use crate::level::Level;
+use crate::recognise::{self, Recognised};
+
+/// Buffers that are used again, so that looking at escaped text costs no allocation in the steady state.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    free: RefCell<Vec<Vec<u8>>>,
+}
+
+/// Buffers kept; a record needs one at a time, nested use two or three.
+const SCRATCH_BUFFERS_MAX: usize = 4;
+/// Largest buffer that is kept, in bytes.
+const SCRATCH_BYTES_MAX: usize = 256 << 10;
+
+impl Scratch {
+    /// An empty buffer.
+    pub fn take(&self) -> Vec<u8> {
+        self.free.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives a buffer back.
+    pub fn give_back(&self, mut buffer: Vec<u8>) {
+        let mut free = self.free.borrow_mut();
+        if free.len() < SCRATCH_BUFFERS_MAX && buffer.capacity() <= SCRATCH_BYTES_MAX {
+            buffer.clear();
+            free.push(buffer);
+        }
+    }
+}
+
+/// What a record may be joined with.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The function and its environment.
+    pub facts: &'a Facts,
+    /// The invocations that are known.
+    pub invocations: &'a Invocations,
+    /// Buffers to decode into.
+    pub scratch: &'a Scratch,
+}
+
+/// A record with what it is joined with.
+pub struct View<'a> {
+    batch: &'a Batch,
+    record: &'a Record,
+    around: Surroundings<'a>,
+    decoded: OnceCell<Vec<u8>>,
+    recognised: OnceCell<Recognised>,
+}
+
+/// What kind of JSON value a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// An object, or text that holds one.
+    Object,
+    /// Text.
+    Text,
+    /// An array, a number, a boolean or null.
+    Other,
+}
+
+impl<'a> View<'a> {
+    /// A view of one record.
+    pub fn new(batch: &'a Batch, record: &'a Record, around: Surroundings<'a>) -> View<'a> {
+        View {
+            batch,
+            record,
+            around,
+            decoded: OnceCell::new(),
+            recognised: OnceCell::new(),
+        }
+    }
+
+    /// The raw JSON value of `record`.
+    pub fn raw(&self) -> &'a [u8] {
+        self.batch.bytes(self.record.value)
+    }
+
+    /// The record's text: of a string the decoded inside, of any other value its JSON.
+    pub fn text(&self) -> &[u8] {
+        let raw = self.raw();
+        let Some(inside) = json::string_inside(raw) else {
+            return raw;
+        };
+        if memchr::memchr(b'\\', inside).is_none() {
+            return inside;
+        }
+        self.decoded.get_or_init(|| {
+            let mut buffer = self.around.scratch.take();
+            json::unescape_into(inside, &mut buffer);
+            buffer
+        })
+    }
+
+    fn shape(&self) -> Shape {
+        let raw = self.raw();
+        match raw.first() {
+            Some(b'{') => Shape::Object,
+            Some(b'"') => {
+                if holds_object(self.text()) {
+                    Shape::Object
+                } else {
+                    Shape::Text
+                }
+            }
+            _ => Shape::Other,
+        }
+    }
+
+    /// The range of the JSON object in [`Self::text`], if it holds one.
+    fn object(&self) -> Option<Range<usize>> {
+        let text = self.text();
+        if self.shape() != Shape::Object {
+            return None;
+        }
+        json::whole_value(text)
+    }
+
+    fn recognised(&self) -> &Recognised {
+        self.recognised
+            .get_or_init(|| match (self.shape(), self.object()) {
+                (_, Some(object)) => recognise::in_object(self.text(), object),
+                (Shape::Text, None) => recognise::in_text(self.text()),
+                _ => Recognised::default(),
+            })
+    }
+
+    /// The message: the text behind what the runtime put before it, or of JSON its `message`, `msg` or
+    /// `errorMessage`; else all of the text, without its final newline.
+    pub fn message(&self) -> Cow<'_, [u8]> {
+        let text = self.text();
+        let Some(range) = self.recognised().message.clone() else {
+            return Cow::Borrowed(trim_newline(text));
+        };
+        let message = &text[range];
+        match (self.shape(), json::string_inside(message)) {
+            (Shape::Object, Some(inside)) => json::unescape(inside),
+            _ => Cow::Borrowed(trim_newline(message)),
+        }
+    }
+
+    /// The invocation that the record belongs to.
+    pub fn invocation(&self) -> Option<&'a Invocation> {
+        self.around.invocations.get(self.record.invocation)
+    }
+
+    /// The value at a path, as raw JSON.
+    pub fn raw_at(&self, path: &[Segment]) -> Option<&[u8]> {
+        let text = self.text();
+        let whole = match self.raw().first() {
+            Some(b'[') => 0..text.len(),
+            _ => self.object()?,
+        };
+        find(text, whole, path).map(|range| &text[range])
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.decoded.take() {
+            self.around.scratch.give_back(buffer);
+        }
+    }
+}
+
+/// Whether text looks like one JSON object; the whole check comes with the first use.
+fn holds_object(text: &[u8]) -> bool {
+    let trimmed = text.trim_ascii();
+    trimmed.first() == Some(&b'{') && trimmed.last() == Some(&b'}')
+}
+
+/// Text without one final newline.
+pub fn trim_newline(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
+/// The range of the value at a path inside a JSON value. The last of equal keys wins, as in most parsers.
+pub fn find(text: &[u8], whole: Range<usize>, path: &[Segment]) -> Option<Range<usize>> {
+    path.iter().try_fold(whole, |value, segment| match segment {
+        Segment::Key(wanted) => {
+            let mut members = json::members(text, value);
+            let first = members.find(|(key, _)| json::key_is(&text[key.clone()], wanted))?;
+            let last = members
+                .filter(|(key, _)| json::key_is(&text[key.clone()], wanted))
+                .last();
+            Some(last.unwrap_or(first).1)
+        }
+        Segment::Index(index) => json::elements(text, value).nth(*index),
+    })
+}
+
+impl Source for View<'_> {
+    fn name(&self, name: &Name) -> Value<'_> {
+        let batch = self.batch;
+        let record = self.record;
+        let facts = self.around.facts;
+        match name {
+            Name::Type => text_value(batch.bytes(record.kind)),
+            Name::Time => text_value(batch.bytes(record.time)),
+            Name::Level => Value::Level(record.level.unwrap_or(Level::Info)),
+            Name::Message => match self.message() {
+                Cow::Borrowed(message) => text_value(message),
+                Cow::Owned(message) => {
+                    Value::Text(String::from_utf8_lossy(&message).into_owned().into())
+                }
+            },
+            Name::RequestId => text_value(batch.bytes(record.request_id)),
+            Name::TraceId => text_value(batch.bytes(record.trace_id)),
+            Name::SpanId => text_value(batch.bytes(record.span_id)),
+            Name::XrayTraceId => self
+                .invocation()
+                .and_then(|invocation| invocation.trace.as_ref())
+                .map_or(Value::Missing, |trace| known(&trace.header)),
+            Name::Status => self
+                .invocation()
+                .and_then(|invocation| invocation.status)
+                .map_or(Value::Missing, |status| Value::Text(status.as_str().into())),
+            Name::Failed => self.invocation().map_or(Value::Missing, |invocation| {
+                Value::Boolean(invocation.failed())
+            }),
+            Name::ColdStart => self.invocation().map_or(Value::Missing, |invocation| {
+                Value::Boolean(invocation.cold_start)
+            }),
+            Name::Duration => self
+                .invocation()
+                .and_then(|invocation| invocation.duration_ms)
+                .map_or(Value::Missing, duration_value),
+            Name::FunctionName => known(&facts.function_name),
+            Name::FunctionVersion => known(&facts.function_version),
+            Name::FunctionMemory => facts.function_memory.map_or(Value::Missing, Value::Size),
+            Name::FunctionArn => known(&facts.function_arn),
+            Name::FunctionAlias => known(&facts.function_alias),
+            Name::Region => known(&facts.region),
+            Name::AccountId => known(&facts.account_id),
+            Name::InitType => known(&facts.init_type),
+            Name::Instance => text_value(batch.instance()),
+            Name::Env(wanted) => facts
+                .env
+                .iter()
+                .find(|(name, _)| **name == **wanted)
+                .map_or(Value::Missing, |(_, value)| known(value)),
+        }
+    }
+
+    fn path(&self, path: &Path) -> Value<'_> {
+        let Some(raw) = self.raw_at(&path.segments) else {
+            return Value::Missing;
+        };
+        match raw.first() {
+            Some(b'"') => {
+                let inside = json::string_inside(raw).unwrap_or_default();
+                match json::unescape(inside) {
+                    Cow::Borrowed(text) => Value::Text(String::from_utf8_lossy(text)),
+                    Cow::Owned(text) => {
+                        Value::Text(String::from_utf8_lossy(&text).into_owned().into())
+                    }
+                }
+            }
+            Some(b't') => Value::Boolean(true),
+            Some(b'f') => Value::Boolean(false),
+            Some(b'-' | b'0'..=b'9') => number(raw).map_or(Value::Other, Value::Number),
+            _ => Value::Other,
+        }
+    }
+}
+
+/// Asks for values where there is no record: templates of the environment.
+pub struct NoRecord<'a>(pub &'a Facts);
+
+impl Source for NoRecord<'_> {
+    fn name(&self, name: &Name) -> Value<'_> {
+        let facts = self.0;
+        match name {
+            Name::FunctionName => known(&facts.function_name),
+            Name::FunctionVersion => known(&facts.function_version),
+            Name::FunctionMemory => facts.function_memory.map_or(Value::Missing, Value::Size),
+            Name::FunctionArn => known(&facts.function_arn),
+            Name::FunctionAlias => known(&facts.function_alias),
+            Name::Region => known(&facts.region),
+            Name::AccountId => known(&facts.account_id),
+            Name::InitType => known(&facts.init_type),
+            Name::Instance => known(&facts.instance),
+            Name::Env(wanted) => facts
+                .env
+                .iter()
+                .find(|(name, _)| **name == **wanted)
+                .map_or(Value::Missing, |(_, value)| known(value)),
+            _ => Value::Missing,
+        }
+    }
+
+    fn path(&self, _: &Path) -> Value<'_> {
+        Value::Missing
+    }
+}
+
+fn text_value(bytes: &[u8]) -> Value<'_> {
+    if bytes.is_empty() {
+        Value::Missing
+    } else {
+        Value::Text(String::from_utf8_lossy(bytes))
+    }
+}
+
+fn known(text: &str) -> Value<'_> {
+    if text.is_empty() {
+        Value::Missing
+    } else {
+        Value::Text(text.into())
+    }
+}
+
+fn duration_value(ms: f64) -> Value<'static> {
+    Duration::try_from_secs_f64(ms / 1_000.0).map_or(Value::Missing, Value::Duration)
+}
+
+fn number(raw: &[u8]) -> Option<f64> {
+    std::str::from_utf8(raw).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_util;
+
+    fn on<T>(value: &str, ask: impl FnOnce(&View<'_>) -> T) -> T {
+        let budget = crate::budget::Budget::new(1 << 20);
+        let batch = test_util::batch_of(&budget, &[("function", value, None)]);
+        let (facts, invocations, scratch) =
+            (Facts::default(), Invocations::default(), Scratch::default());
+        let around = Surroundings {
+            facts: &facts,
+            invocations: &invocations,
+            scratch: &scratch,
+        };
+        ask(&View::new(&batch, &batch.records()[0], around))
+    }
+
+    fn message(value: &str) -> String {
+        on(value, |view| {
+            String::from_utf8_lossy(&view.message()).into_owned()
+        })
+    }
+
+    #[test]
+    fn the_message_is_what_the_developer_wrote() {
+        assert_eq!(message(r#""plain\n""#), "plain");
+        assert_eq!(message(r#""[INFO] caf\u00e9""#), "café");
+        assert_eq!(message(r#"{"level":"INFO","message":"a\"b"}"#), "a\"b");
+        assert_eq!(
+            message(r#""{\"msg\":\"in \\\"json\\\"\"}\n""#),
+            "in \"json\""
+        );
+        assert_eq!(message(r#"{"message":{"a":1}}"#), r#"{"a":1}"#);
+        assert_eq!(message("[1,2]"), "[1,2]");
+        assert_eq!(message("null"), "null");
+        assert_eq!(message(r#""""#), "");
+    }
+
+    #[test]
+    fn paths_reach_into_objects_and_into_text_that_holds_one() {
+        let at = |value: &str, path: &str| {
+            let path = Path::parse(path).unwrap();
+            on(value, |view| match view.path(&path) {
+                Value::Text(text) => format!("text {text}"),
+                Value::Number(number) => format!("number {number}"),
+                Value::Boolean(value) => format!("boolean {value}"),
+                Value::Missing => "missing".to_owned(),
+                _ => "other".to_owned(),
+            })
+        };
+        assert_eq!(at(r#"{"a":{"b":[1,"x"]}}"#, ".a.b[1]"), "text x");
+        assert_eq!(at(r#""{\"a\":{\"b\":true}}\n""#, ".a.b"), "boolean true");
+        assert_eq!(at(r#"{"a":1.5}"#, ".a"), "number 1.5");
+        assert_eq!(at(r#"{"a":null}"#, ".a"), "other");
+        assert_eq!(at(r#"{"a":1,"a":2}"#, ".a"), "number 2");
+        assert_eq!(at(r#""plain""#, ".a"), "missing");
+        assert_eq!(at(r#"{"a":1}"#, ".a.b"), "missing");
+        assert_eq!(at(r#"[10,20]"#, "[1]"), "number 20");
+    }
+
+    #[test]
+    fn a_missing_level_reads_as_info() {
+        on(r#""x""#, |view| {
+            assert_eq!(view.name(&Name::Level), Value::Level(Level::Info))
+        });
+    }
+}
