@@ -124,6 +124,26 @@ pub struct Record {
 }
 
 impl Record {
+    /// A record of which nothing is left but its fate.
+    pub fn lost(fate: Fate) -> Record {
+        Record {
+            sequence: 0,
+            origin: Origin::Unknown,
+            fate,
+            level: None,
+            set_aside: false,
+            embedded_metrics: false,
+            invocation: Slot::NONE,
+            time: Slice::EMPTY,
+            kind: Slice::EMPTY,
+            value: Slice::EMPTY,
+            request_id: Slice::EMPTY,
+            trace_id: Slice::EMPTY,
+            span_id: Slice::EMPTY,
+            attributes: Slice::EMPTY,
+        }
+    }
+
     /// The lane that the record travels in.
     pub fn lane(&self) -> Lane {
         match (self.origin, self.level) {

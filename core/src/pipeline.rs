@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::batch::{Batch, Fate, Lane};
+use crate::batch::{Batch, Fate, Lane, Record};
 use crate::budget::Budget;
 use crate::expr::{Expression, Unlike};
 use crate::ledger::add;
@@ -138,14 +138,10 @@ impl Stage {
             set_aside(&mut batch, when, self.redacts, context);
         }
         let given_out = output.len();
+        // What a broken stage leaves behind cannot be trusted: only what is needed to count it is kept.
         let (body, instance, arrived_ms) =
             (batch.body().clone(), *batch.instance(), batch.arrived_ms());
-        // What a broken stage leaves behind cannot be trusted: keep the index to count it, not to send it.
-        let mut remains = Batch::new(body, instance, arrived_ms);
-        batch
-            .records()
-            .iter()
-            .for_each(|record| remains.push(record.clone()));
+        let census = Census::of(&batch);
         let applied = std::panic::catch_unwind(AssertUnwindSafe(|| {
             self.transform.apply(batch, context, output)
         }));
@@ -154,11 +150,8 @@ impl Stage {
             let message = format!("{} broke; the records of one batch are dropped", self.name);
             context.world.log(Level::Error, &message);
             output.truncate(given_out);
-            for record in remains.records_mut() {
-                if record.fate == Fate::Live {
-                    record.fate = Fate::Lost;
-                }
-            }
+            let mut remains = Batch::new(body, instance, arrived_ms);
+            census.refill(&mut remains);
             output.push(remains);
         }
         if self.when.is_some() {
@@ -167,6 +160,47 @@ impl Stage {
                     .records_mut()
                     .iter_mut()
                     .for_each(|record| record.set_aside = false);
+            }
+        }
+    }
+}
+
+/// How many records of a batch have which fate.
+#[derive(Default)]
+struct Census {
+    live: u64,
+    filtered: u64,
+    sampled: u64,
+    merged: u64,
+    lost: u64,
+}
+
+impl Census {
+    fn of(batch: &Batch) -> Census {
+        let mut census = Census::default();
+        for record in batch.records() {
+            match record.fate {
+                Fate::Live => census.live += 1,
+                Fate::Filtered => census.filtered += 1,
+                Fate::Sampled => census.sampled += 1,
+                Fate::Merged => census.merged += 1,
+                Fate::Lost => census.lost += 1,
+            }
+        }
+        census
+    }
+
+    /// Empty records with these fates; the live ones are lost.
+    fn refill(&self, batch: &mut Batch) {
+        let fates = [
+            (Fate::Lost, self.live + self.lost),
+            (Fate::Filtered, self.filtered),
+            (Fate::Sampled, self.sampled),
+            (Fate::Merged, self.merged),
+        ];
+        for (fate, count) in fates {
+            for _ in 0..count {
+                batch.push(Record::lost(fate));
             }
         }
     }

@@ -389,7 +389,7 @@ mod tests {
         assert_eq!(at(r#"{"a":1,"a":2}"#, ".a"), "number 2");
         assert_eq!(at(r#""plain""#, ".a"), "missing");
         assert_eq!(at(r#"{"a":1}"#, ".a.b"), "missing");
-        assert_eq!(at(r#"[10,20]"#, "[1]"), "number 20");
+        assert_eq!(at(r#"[10,20]"#, ".[1]"), "number 20");
     }
 
     #[test]

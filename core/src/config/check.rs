@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::closest::closest;
 use super::diagnostic::{Kind, Scope, Severity};
 use super::document::{Context, Document};
 use super::field::{FieldKind, Fields, words_list};
@@ -11,6 +10,7 @@ use super::interpolate::{interpolate, variable};
 use super::reader::Reader;
 use super::secret::Secret;
 use super::value::{Data, Entry, Spanned, Value};
+use crate::suggest::closest;
 use crate::units;
 
 /// A scalar that has passed the checks of its kind.
@@ -301,10 +301,7 @@ impl Reader<'_> {
             (message, String::new())
         } else {
             let message = format!("{} is no value of `{name}`", self.quote(text));
-            (
-                message,
-                did_you_mean(closest(&text.value, words.iter().copied())),
-            )
+            (message, did_you_mean(closest(&text.value, words)))
         };
         let help = format!("write {all}");
         let (severity, sort) = (Severity::Error, Kind::Invalid);
@@ -396,7 +393,7 @@ impl Reader<'_> {
 
     fn unknown_key(&self, entry: &Entry) {
         let names: Vec<&str> = self.fields().map(|field| field.name).collect();
-        let suggestion = closest(&entry.key.value, names.iter().copied());
+        let suggestion = closest(&entry.key.value, &names);
         let meant = suggestion.and_then(|name| self.fields().find(|field| field.name == name));
         // A key that nothing knows may well be a mistyped credential.
         if meant.is_none_or(|field| field.kind.holds_secret() || hide::names_secret(field.name)) {

@@ -58,7 +58,6 @@
 //! [`FieldKind::Secret`] and of keys that sound like credentials are shown as `…` in the line of source.
 
 mod check;
-mod closest;
 mod diagnostic;
 mod document;
 mod field;
