@@ -38,6 +38,7 @@ pub mod queue;
 pub mod recognise;
 pub mod registry;
 pub mod retry;
+pub mod room;
 pub mod sink;
 pub mod suggest;
 mod sync;

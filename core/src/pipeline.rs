@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Fate, Lane, Record};
-use crate::budget::Budget;
 use crate::expr::{Expression, Unlike};
 use crate::ledger::add;
 use crate::level::Level;
@@ -40,20 +39,15 @@ pub struct Tap {
 pub struct Pipeline {
     stages: Vec<Stage>,
     taps: Vec<Tap>,
-    budget: Budget,
 }
 
 impl Pipeline {
     /// A pipeline. Taps after more stages than there are take what the last one gives out.
-    pub fn new(stages: Vec<Stage>, mut taps: Vec<Tap>, budget: Budget) -> Pipeline {
+    pub fn new(stages: Vec<Stage>, mut taps: Vec<Tap>) -> Pipeline {
         for tap in &mut taps {
             tap.after = tap.after.min(stages.len());
         }
-        Pipeline {
-            stages,
-            taps,
-            budget,
-        }
+        Pipeline { stages, taps }
     }
 
     /// The sinks, in the order of the configuration.
@@ -108,22 +102,6 @@ impl Pipeline {
                 fan_out(tap, &batch, context);
             }
         }
-    }
-
-    /// Makes room in the budget for `bytes`, by dropping what waits for sinks: least important lanes first, and
-    /// first from the sink with the most. Says whether there is room now.
-    pub fn make_room(&self, bytes: u64) -> bool {
-        for lane in Lane::ALL {
-            while self.budget.room() < bytes {
-                let fullest = self.ports().max_by_key(|port| port.queue.weight());
-                let dropped = fullest.is_some_and(|port| port.evict(lane))
-                    || self.ports().any(|port| port.evict(lane));
-                if !dropped {
-                    break;
-                }
-            }
-        }
-        self.budget.room() >= bytes
     }
 }
 
@@ -218,7 +196,7 @@ fn set_aside(batch: &mut Batch, when: &Expression, redacts: bool, context: &Cont
             &mut unlike,
         );
         add(&context.ledger.unlike, unlike.0);
-        batch.records_mut()[position].set_aside = !holds && !(redacts && unlike.0 > 0);
+        batch.records_mut()[position].set_aside = !(holds || (redacts && unlike.0 > 0));
     }
 }
 

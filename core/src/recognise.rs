@@ -118,9 +118,8 @@ pub fn in_object(text: &[u8], object: Range<usize>) -> Recognised {
                 found.level = found.level.or_else(|| level_of(raw));
             }
             b"requestId" | b"AWSRequestId" | b"aws_request_id" | b"function_request_id" => {
-                if found.request_id.is_none() {
-                    found.request_id = inside(raw, &value).and_then(|range| usable_id(text, range));
-                }
+                let usable = || inside(raw, &value).and_then(|range| usable_id(text, range));
+                found.request_id = found.request_id.take().or_else(usable);
             }
             b"trace_id" | b"traceId" | b"xray_trace_id" => {
                 found.trace_id = found.trace_id.or(inside(raw, &value))
