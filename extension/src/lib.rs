@@ -1,1 +1,4 @@
 //! Placeholder.
+
+#[cfg(feature = "cli")]
+pub mod local;
