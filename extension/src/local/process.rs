@@ -266,11 +266,23 @@ fn spawn(
     })
 }
 
-fn keep(lines: &mut Vec<String>, bytes: &mut usize, line: String) {
-    *bytes += line.len();
-    if *bytes <= OUTPUT_BYTES_MAX {
-        lines.push(line);
+/// Keeps a line as it was printed: telemetry splits long ones, here they are whole.
+fn keep(lines: &mut Vec<String>, bytes: &mut usize, part: Part) {
+    *bytes += part.text.len();
+    if *bytes > OUTPUT_BYTES_MAX {
+        return;
     }
+    match lines.last_mut() {
+        Some(last) if part.continued => last.push_str(&part.text),
+        _ => lines.push(part.text),
+    }
+}
+
+/// A line, or a part of one that is too long.
+struct Part {
+    text: String,
+    /// It belongs to the line before.
+    continued: bool,
 }
 
 async fn watch_exit(
@@ -304,41 +316,51 @@ async fn lines<R: AsyncRead + Unpin>(
     shared: Arc<Shared>,
     stream: R,
     kind: &'static str,
-    keep: impl Fn(String),
+    keep: impl Fn(Part),
 ) {
     let mut reader = BufReader::with_capacity(LINE_BYTES_MAX, stream);
     let mut line = Vec::new();
+    let mut continued = false;
     loop {
-        let (used, complete) = match reader.fill_buf().await {
+        let (used, ended) = match reader.fill_buf().await {
             Ok([]) | Err(_) => break,
-            Ok(bytes) => {
-                let room = LINE_BYTES_MAX - line.len();
-                let within = &bytes[..bytes.len().min(room)];
-                match within.iter().position(|byte| *byte == b'\n') {
-                    Some(at) => {
-                        line.extend_from_slice(&within[..at]);
-                        (at + 1, true)
-                    }
-                    None => {
-                        line.extend_from_slice(within);
-                        (within.len(), line.len() == LINE_BYTES_MAX)
-                    }
-                }
-            }
+            Ok(bytes) => take_line(bytes, &mut line),
         };
         reader.consume(used);
-        if complete {
-            let text = String::from_utf8_lossy(&line).into_owned();
-            shared.line(kind, text.clone());
-            keep(text);
-            line.clear();
+        if ended || line.len() == LINE_BYTES_MAX {
+            tell(&shared, kind, &mut line, continued, &keep);
+            continued = !ended;
         }
     }
     if !line.is_empty() {
-        let text = String::from_utf8_lossy(&line).into_owned();
-        shared.line(kind, text.clone());
-        keep(text);
+        tell(&shared, kind, &mut line, continued, &keep);
     }
+}
+
+/// Moves bytes into `line` up to a newline or to its limit: how many were used, and whether it was a newline.
+fn take_line(bytes: &[u8], line: &mut Vec<u8>) -> (usize, bool) {
+    let room = LINE_BYTES_MAX - line.len();
+    match bytes.iter().take(room + 1).position(|byte| *byte == b'\n') {
+        Some(at) => {
+            line.extend_from_slice(&bytes[..at]);
+            (at + 1, true)
+        }
+        None => {
+            let used = bytes.len().min(room);
+            line.extend_from_slice(&bytes[..used]);
+            (used, false)
+        }
+    }
+}
+
+fn tell(shared: &Shared, kind: &str, line: &mut Vec<u8>, continued: bool, keep: &impl Fn(Part)) {
+    let text = String::from_utf8_lossy(line).into_owned();
+    line.clear();
+    // The newline behind a line of exactly the limit is no line of its own.
+    if !(continued && text.is_empty()) {
+        shared.line(kind, text.clone());
+    }
+    keep(Part { text, continued });
 }
 
 /// `VmHWM` of a process in KiB.

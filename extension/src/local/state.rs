@@ -1,5 +1,7 @@
 //! The state machines of extensions and runtime, as functions on one value that the API and the life cycle share.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use super::clock::{self, Instant};
@@ -82,8 +84,8 @@ pub(crate) struct Agent {
     pub stage: Stage,
     pub invoke: bool,
     pub shutdown: bool,
-    /// An event that was released and not fetched yet. A late SHUTDOWN stays until the next `next`.
-    pub pending: Option<Bytes>,
+    /// Events that were released and not fetched yet: an INVOKE, a SHUTDOWN behind it, no more.
+    pub pending: VecDeque<Bytes>,
     pub registered_at: Option<Instant>,
     pub first_next_at: Option<Instant>,
     pub last_next_at: Option<Instant>,
@@ -101,7 +103,7 @@ impl Agent {
             stage,
             invoke: false,
             shutdown: false,
-            pending: None,
+            pending: VecDeque::new(),
             registered_at: None,
             first_next_at: None,
             last_next_at: None,
@@ -376,7 +378,7 @@ impl State {
     /// `next`, its second half: the event, once there is one.
     pub(crate) fn fetch(&mut self, id: Option<&str>) -> Result<Option<Bytes>, Refusal> {
         let agent = self.agent_by_id(id)?;
-        let event = agent.pending.take();
+        let event = agent.pending.pop_front();
         if event.is_some() {
             agent.stage = Stage::Running;
         }
@@ -386,7 +388,7 @@ impl State {
     /// Hands an event to an extension. One that is busy gets it at its next `next`.
     pub(crate) fn release(&mut self, index: usize, event: Bytes) {
         let agent = &mut self.agents[index];
-        agent.pending = Some(event);
+        agent.pending.push_back(event);
         if agent.stage == Stage::Ready {
             agent.stage = Stage::Running;
         }

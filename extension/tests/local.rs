@@ -1,0 +1,692 @@
+//! The local Lambda against real processes on loopback, in real time. AWS itself is not proven here.
+#![cfg(feature = "cli")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use tapline::local::{
+    Delivery, End, Extension, Faults, Function, InitType, Invocation, Lambda, LogFormat, Offer,
+    ProcessEnd, Reason, Schema, Script, Settings, Stamp, Status, Step, clock,
+};
+
+const PLENTY: Duration = Duration::from_secs(20);
+
+fn helper(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/helpers")
+        .join(name)
+}
+
+/// The helper extension with its `EXT_*` variables.
+fn extension(options: &[(&str, &str)]) -> Extension {
+    let env = options
+        .iter()
+        .map(|(key, value)| (format!("EXT_{key}"), (*value).to_owned()));
+    Extension {
+        env: env.collect(),
+        ..Extension::new(helper("extension.py"))
+    }
+}
+
+fn settings(extensions: Vec<Extension>) -> Settings {
+    Settings {
+        extensions,
+        timeout: PLENTY,
+        ..Settings::default()
+    }
+}
+
+fn logging(lines: &[&str]) -> Invocation {
+    let steps = lines
+        .iter()
+        .map(|line| Step::Log((*line).to_owned()))
+        .collect();
+    Invocation::script(Script::new(steps))
+}
+
+async fn up(settings: Settings) -> Lambda {
+    let mut lambda = Lambda::start(settings)
+        .await
+        .expect("loopback has a free port");
+    let outcome = lambda.init().await;
+    assert_eq!(outcome.status, Status::Success, "{outcome:?}");
+    lambda
+}
+
+/// What the helper said, of one kind.
+fn said(process: &ProcessEnd, kind: &str) -> Vec<Value> {
+    let lines = process
+        .stdout
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["got"] == kind).collect()
+}
+
+/// Every element that the helper got in a POST that parses, in order.
+fn elements(process: &ProcessEnd) -> Vec<Value> {
+    let posts = said(process, "post")
+        .into_iter()
+        .filter(|post| post["refused"] == false);
+    let bodies = posts.map(|post| post["body"].as_str().expect("text").to_owned());
+    let parsed = bodies.filter_map(|body| serde_json::from_str::<Vec<Value>>(&body).ok());
+    parsed.flatten().collect()
+}
+
+fn types(elements: &[Value]) -> Vec<&str> {
+    elements
+        .iter()
+        .map(|element| element["type"].as_str().expect("a type"))
+        .collect()
+}
+
+fn only(deliveries: &[Delivery]) -> &Delivery {
+    assert_eq!(deliveries.len(), 1);
+    &deliveries[0]
+}
+
+fn process_state(id: i32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
+    let tail = stat
+        .rsplit_once(") ")
+        .expect("the name is in parentheses")
+        .1;
+    tail.chars().next().expect("a state")
+}
+
+/// Init, two invocations, shutdown: what the platform promises about order.
+/// The report of the first comes only with the second, the last one at shutdown.
+#[tokio::test]
+async fn a_life_in_order() {
+    let mut lambda = up(settings(vec![extension(&[
+        ("TYPES", "platform,function"),
+        ("HOLD", "0.15"),
+    ])]))
+    .await;
+    let first = lambda.invoke(logging(&["one"])).await;
+    assert!(
+        first.held[0].1 >= Duration::from_millis(150),
+        "{:?}",
+        first.held
+    );
+    lambda.freeze_for(Duration::from_millis(100)).await;
+    lambda.invoke(logging(&["two"])).await;
+    let end = lambda.shutdown(Reason::Spindown).await;
+    assert!(end.within_budget);
+    let process = &end.processes[0];
+    assert_eq!(process.exit.and_then(|exit| exit.code), Some(0));
+    assert!(process.rss_kib_max.is_some_and(|kib| kib > 1000));
+    let got = elements(process);
+    let expected = [
+        "platform.initStart",
+        "platform.telemetrySubscription",
+        "platform.initRuntimeDone",
+        "platform.extension",
+        "platform.initReport",
+        "platform.start",
+        "function",
+        "platform.runtimeDone",
+        "platform.report",
+        "platform.start",
+        "function",
+        "platform.runtimeDone",
+        "platform.report",
+    ];
+    assert_eq!(types(&got), expected);
+    assert_eq!(got[6]["record"], "one\n");
+    assert_eq!(got[0]["record"]["phase"], "init");
+    // A report never comes in the POST that has the runtimeDone of its own invocation.
+    for post in said(process, "post") {
+        let body = post["body"].as_str().expect("text");
+        let of = |kind: &str| body.find(&format!("platform.{kind}\""));
+        assert!(
+            of("runtimeDone").is_none_or(|done| of("report").is_none_or(|report| report < done))
+        );
+        assert_eq!(post["path"], "/some/path");
+    }
+    let events = said(process, "event");
+    let bodies: Vec<Value> = events
+        .iter()
+        .map(|e| serde_json::from_str(e["body"].as_str().expect("text")).expect("JSON"))
+        .collect();
+    assert_eq!(bodies[0]["requestId"], first.request_id.as_str());
+    assert_eq!(bodies[2]["shutdownReason"], "spindown");
+    let registered: Value = serde_json::from_str(
+        said(process, "registered")[0]["body"]
+            .as_str()
+            .expect("text"),
+    )
+    .expect("JSON");
+    assert_eq!(registered["accountId"], "123456789012");
+    // Everything that was for it was delivered exactly once.
+    let journal = lambda.journal();
+    let delivery = only(&journal.deliveries);
+    assert!(
+        delivery.sent.iter().all(|sent| sent.delivered == 1),
+        "{:?}",
+        delivery.sent
+    );
+    assert_eq!(delivery.sent.len(), expected.len());
+}
+
+/// An extension that takes its time before `next` keeps init from ending.
+#[tokio::test]
+async fn init_waits_for_every_next() {
+    let mut lambda = Lambda::start(settings(vec![extension(&[("READY_AFTER", "0.4")])]))
+        .await
+        .expect("a port");
+    let outcome = lambda.init().await;
+    assert_eq!(outcome.status, Status::Success);
+    assert!(outcome.duration >= Duration::from_millis(400));
+    let start = &outcome.extensions[0];
+    assert!(start.registered_after.expect("registered") < start.ready_after.expect("ready"));
+}
+
+/// One that registers under another name is internal; its process never counts as registered.
+#[tokio::test]
+async fn init_times_out_for_a_wrong_name() {
+    let mut lambda = Lambda::start(Settings {
+        init_timeout: Some(Duration::from_millis(1500)),
+        ..settings(vec![extension(&[("NAME", "other"), ("EVENTS", "[]")])])
+    })
+    .await
+    .expect("a port");
+    let outcome = lambda.init().await;
+    assert_eq!(outcome.status, Status::Timeout);
+    assert!(
+        lambda.processes().is_empty(),
+        "a failed init leaves nothing behind"
+    );
+}
+
+/// A frozen process is stopped in the kernel's eyes, and runs again for the next event.
+#[tokio::test]
+async fn freeze_stops_processes() {
+    let mut lambda = up(settings(vec![extension(&[])])).await;
+    let (_, id) = lambda.processes()[0].clone();
+    let deadline = clock::now() + Duration::from_secs(2);
+    while process_state(id) != 'T' && clock::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(process_state(id), 'T');
+    assert!(lambda.frozen());
+    let outcome = lambda.invoke(logging(&[])).await;
+    assert_eq!(outcome.status, Status::Success);
+    lambda.shutdown(Reason::Spindown).await;
+}
+
+/// The function hangs: runtimeDone says timeout, the extension hears SHUTDOWN with that reason, and the next invocation
+/// initialises inside itself.
+#[tokio::test]
+async fn a_timeout_resets() {
+    let mut lambda = up(Settings {
+        timeout: Duration::from_millis(1200),
+        ..settings(vec![extension(&[("TYPES", "platform")])])
+    })
+    .await;
+    let hang = Script::default().ending(End::Hang);
+    let outcome = lambda.invoke(Invocation::script(hang)).await;
+    assert!(outcome.timed_out());
+    let reset = outcome.reset.expect("a timeout resets");
+    assert!(reset.within_budget);
+    let events = said(&reset.processes[0], "event");
+    assert!(
+        events[1]["body"]
+            .as_str()
+            .expect("text")
+            .contains(r#""shutdownReason":"timeout""#)
+    );
+    let got = elements(&reset.processes[0]);
+    let done = got
+        .iter()
+        .find(|e| e["type"] == "platform.runtimeDone")
+        .expect("before the end");
+    assert_eq!(done["record"]["status"], "timeout");
+    let next = lambda.invoke(logging(&[])).await;
+    assert_eq!(next.status, Status::Success, "{next:?}");
+    assert_eq!(next.suppressed_init.expect("it was down").phase, "invoke");
+    let end = lambda.shutdown(Reason::Spindown).await;
+    let got = elements(&end.processes[0]);
+    assert_eq!(got[0]["record"]["phase"], "invoke");
+}
+
+/// Exit code 0 in the middle of an invocation is a crash all the same.
+#[tokio::test]
+async fn an_extension_that_exits_fails_the_invocation() {
+    let mut lambda = up(settings(vec![extension(&[("EXIT_AT", "invoke")])])).await;
+    let outcome = lambda.invoke(logging(&[])).await;
+    assert_eq!(outcome.status, Status::Error);
+    assert_eq!(outcome.fatal.expect("a crash").kind, "Extension.Crash");
+}
+
+/// The same during init, and a file that may not be executed.
+#[tokio::test]
+async fn an_extension_that_does_not_start_fails_init() {
+    let mut lambda = Lambda::start(settings(vec![extension(&[("EXIT_AT", "start")])]))
+        .await
+        .expect("a port");
+    assert_eq!(
+        lambda.init().await.fatal.expect("a crash").kind,
+        "Extension.Crash"
+    );
+    let plain = Extension::new(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+    let mut lambda = Lambda::start(settings(vec![plain])).await.expect("a port");
+    let outcome = lambda.init().await;
+    assert_eq!(
+        outcome.fatal.expect("no program").kind,
+        "Extension.LaunchError"
+    );
+    assert_eq!(
+        outcome.extensions[0].error_type.as_deref(),
+        Some("PermissionDenied")
+    );
+}
+
+/// A runtime crash in the script: `Runtime.ExitError`, reason failure.
+#[tokio::test]
+async fn a_crash_of_the_function_resets() {
+    let mut lambda = up(settings(vec![extension(&[("TYPES", "platform")])])).await;
+    let crash = Script::default().ending(End::Crash { exit: 1 });
+    let outcome = lambda.invoke(Invocation::script(crash)).await;
+    assert_eq!(outcome.fatal.expect("a crash").kind, "Runtime.ExitError");
+    let reset = outcome.reset.expect("a crash resets");
+    let events = said(&reset.processes[0], "event");
+    assert!(
+        events[1]["body"]
+            .as_str()
+            .expect("text")
+            .contains(r#""shutdownReason":"failure""#)
+    );
+}
+
+/// 1500 lines under a long timeout: the first 1000 leave at once, the rest with the shutdown.
+#[tokio::test]
+async fn batches_leave_by_items() {
+    let buffering = r#"{"maxItems":1000,"maxBytes":1048576,"timeoutMs":30000}"#;
+    let mut lambda = up(settings(vec![extension(&[
+        ("TYPES", "function"),
+        ("BUFFERING", buffering),
+        ("HOLD", "0.3"),
+    ])]))
+    .await;
+    let burst = Script::new(vec![Step::Burst {
+        count: 1500,
+        bytes: 20,
+    }]);
+    lambda.invoke(Invocation::script(burst)).await;
+    let end = lambda.shutdown(Reason::Spindown).await;
+    let posts = said(&end.processes[0], "post");
+    let counts: Vec<usize> = posts
+        .iter()
+        .map(|post| {
+            let body = post["body"].as_str().expect("text");
+            serde_json::from_str::<Vec<Value>>(body)
+                .expect("an array")
+                .len()
+        })
+        .collect();
+    assert_eq!(counts, [1000, 500]);
+}
+
+/// With 300 ms of buffering nothing comes sooner, and it does come while the extension holds on.
+#[tokio::test]
+async fn batches_leave_by_time() {
+    let buffering = r#"{"maxItems":1000,"maxBytes":1048576,"timeoutMs":300}"#;
+    let mut lambda = up(settings(vec![extension(&[
+        ("TYPES", "function"),
+        ("BUFFERING", buffering),
+        ("HOLD", "1"),
+    ])]))
+    .await;
+    lambda.invoke(logging(&["a", "b"])).await;
+    let end = lambda.shutdown(Reason::Spindown).await;
+    let process = &end.processes[0];
+    let posts = said(process, "post");
+    assert_eq!(posts.len(), 1);
+    let at = |event: &Value| event["at"].as_f64().expect("seconds");
+    let events = said(process, "event");
+    let waited = at(&posts[0]) - at(&events[0]);
+    assert!((0.2..1.0).contains(&waited), "{waited}");
+}
+
+/// A refused POST comes again with the same bytes, and a redelivery repeats one that was accepted.
+#[tokio::test]
+async fn posts_are_repeated_byte_for_byte() {
+    let faults = Faults {
+        redeliver_every: Some(2),
+        ..Faults::default()
+    };
+    let mut lambda = up(Settings {
+        faults,
+        ..settings(vec![extension(&[
+            ("TYPES", "function"),
+            ("REFUSE_POSTS", "1"),
+            ("HOLD", "0.5"),
+        ])])
+    })
+    .await;
+    lambda.invoke(logging(&["one"])).await;
+    lambda.invoke(logging(&["two"])).await;
+    let end = lambda.shutdown(Reason::Spindown).await;
+    let posts = said(&end.processes[0], "post");
+    let bodies: Vec<&str> = posts
+        .iter()
+        .map(|post| post["body"].as_str().expect("text"))
+        .collect();
+    assert_eq!(bodies.len(), 4, "{bodies:?}");
+    assert_eq!(bodies[0], bodies[1], "refused, then taken");
+    assert_eq!(bodies[2], bodies[3], "taken, then redelivered");
+    let journal = lambda.journal();
+    let delivery = only(&journal.deliveries);
+    let delivered: Vec<u32> = delivery.sent.iter().map(|sent| sent.delivered).collect();
+    assert_eq!((delivered, delivery.n_failed_posts), (vec![1, 2], 1));
+}
+
+/// An extension that does not answer its POSTs: the buffer fills, and what is dropped is counted and told.
+#[tokio::test]
+async fn a_stalled_subscriber_loses_the_newest() {
+    let mut lambda = up(Settings {
+        buffer_bytes_max: 100_000,
+        ..settings(vec![extension(&[
+            ("TYPES", "platform,function"),
+            ("STALL_POSTS", "1"),
+            ("STALL", "0.8"),
+            ("HOLD", "1.5"),
+        ])])
+    })
+    .await;
+    let burst = Script::new(vec![
+        Step::Log("first".into()),
+        Step::Sleep(Duration::from_millis(200)),
+        Step::Burst {
+            count: 500,
+            bytes: 1000,
+        },
+    ]);
+    lambda.invoke(Invocation::script(burst)).await;
+    let end = lambda.shutdown(Reason::Spindown).await;
+    let got = elements(&end.processes[0]);
+    let told: u64 = got
+        .iter()
+        .filter(|element| element["type"] == "platform.logsDropped")
+        .map(|element| {
+            element["record"]["droppedRecords"]
+                .as_u64()
+                .expect("a number")
+        })
+        .sum();
+    let journal = lambda.journal();
+    let dropped = only(&journal.deliveries).dropped().count() as u64;
+    assert!(dropped > 300, "{dropped}");
+    assert_eq!(told, dropped);
+}
+
+/// SHUTDOWN is ignored: after 2 s the process group is killed.
+#[tokio::test]
+async fn who_ignores_shutdown_is_killed() {
+    let mut lambda = up(settings(vec![extension(&[("IGNORE_SHUTDOWN", "1")])])).await;
+    let end = lambda.shutdown(Reason::Spindown).await;
+    assert!(!end.within_budget);
+    assert!(end.processes[0].killed);
+    assert_eq!(end.processes[0].exit.and_then(|exit| exit.signal), Some(9));
+    let expected = Duration::from_millis(1900)..Duration::from_millis(3500);
+    assert!(expected.contains(&end.duration), "{:?}", end.duration);
+}
+
+/// JSON log format: objects for the newer schema, strings for the oldest; a record over `maxBytes` is cut in two POSTs.
+#[tokio::test]
+async fn schema_and_size_decide_the_form() {
+    for (schema, object) in [("2022-07-01", false), ("2025-01-29", true)] {
+        let mut lambda = up(Settings {
+            log_format: LogFormat::Json,
+            ..settings(vec![extension(&[
+                ("TYPES", "function"),
+                ("SCHEMA", schema),
+                ("HOLD", "0.3"),
+            ])])
+        })
+        .await;
+        let long = serde_json::json!({ "message": "A".repeat(300_000) });
+        let script = Script::new(vec![Step::Log("hello".into()), Step::LogJson(long.clone())]);
+        lambda
+            .invoke(Invocation::script(script.stamped(Stamp::Node)))
+            .await;
+        let end = lambda.shutdown(Reason::Spindown).await;
+        let posts = said(&end.processes[0], "post");
+        let bodies: Vec<&str> = posts
+            .iter()
+            .map(|p| p["body"].as_str().expect("text"))
+            .collect();
+        assert!(bodies.len() >= 2, "{}", bodies.len());
+        let last = bodies[bodies.len() - 1];
+        let cut = bodies[bodies.len() - 2]
+            .strip_suffix("}]")
+            .expect("closing framing");
+        let marker = r#""record":"#;
+        let resumed = &last[last.find(marker).expect("an envelope") + marker.len()..];
+        let joined: Vec<Value> = serde_json::from_str(&format!("{cut}{resumed}")).expect("whole");
+        let record = &joined[joined.len() - 1]["record"];
+        assert_eq!(record.is_object(), object);
+        if object {
+            assert_eq!(record, &long);
+        }
+    }
+}
+
+/// The subscription is refused where its schema is unknown, and answered with 202 where the API is missing.
+#[tokio::test]
+async fn the_api_may_be_older_or_missing() {
+    let asked = [("TYPES", "platform"), ("SCHEMA", "2025-01-29")];
+    let mut old = settings(vec![extension(&asked)]);
+    old.apis.newest_schema = Schema::V2022_12_13;
+    let mut missing = settings(vec![extension(&asked)]);
+    missing.apis.telemetry = Offer::NotSupported;
+    for (settings, status, kind) in [
+        (old, 400, "ValidationError"),
+        (missing, 202, "Telemetry.NotSupported"),
+    ] {
+        let mut lambda = up(settings).await;
+        let end = lambda.shutdown(Reason::Spindown).await;
+        let answer = &said(&end.processes[0], "subscribed")[0];
+        assert_eq!(answer["status"], status);
+        assert!(
+            answer["body"].as_str().expect("text").contains(kind),
+            "{answer}"
+        );
+    }
+}
+
+/// The Logs API has its own events.
+#[tokio::test]
+async fn the_logs_api_speaks_its_own_words() {
+    let mut lambda = up(settings(vec![extension(&[
+        ("TYPES", "platform,function"),
+        ("API", "/2020-08-15/logs"),
+        ("SCHEMA", "2021-03-18"),
+        ("HOLD", "0.1"),
+    ])]))
+    .await;
+    lambda.invoke(logging(&["one"])).await;
+    let end = lambda.shutdown(Reason::Spindown).await;
+    let got = elements(&end.processes[0]);
+    let expected = [
+        "platform.logsSubscription",
+        "platform.extension",
+        "platform.start",
+        "function",
+        "platform.runtimeDone",
+        "platform.end",
+        "platform.report",
+    ];
+    assert_eq!(types(&got), expected);
+    assert_eq!(got[4]["record"]["status"], "success");
+    assert!(got[6]["record"].get("status").is_none());
+}
+
+/// Managed Instances: INVOKE cannot be registered; with SHUTDOWN alone invocations overlap and nothing is frozen.
+#[tokio::test]
+async fn managed_instances_have_their_rules() {
+    let managed = |extension| Settings {
+        init_type: InitType::ManagedInstances,
+        log_format: LogFormat::Json,
+        init_timeout: Some(Duration::from_secs(2)),
+        ..settings(vec![extension])
+    };
+    let mut refused = Lambda::start(managed(extension(&[])))
+        .await
+        .expect("a port");
+    assert_ne!(refused.init().await.status, Status::Success);
+    let answer = &said(&refused.ended()[0], "registered")[0];
+    assert_eq!(answer["status"], 403);
+    assert!(
+        answer["body"]
+            .as_str()
+            .expect("text")
+            .contains("INVOKE: ErrorInvalidEventType")
+    );
+
+    let asked = [
+        ("EVENTS", r#"["SHUTDOWN"]"#),
+        ("TYPES", "platform,function"),
+        ("SCHEMA", "2025-01-29"),
+    ];
+    let mut lambda = up(managed(extension(&asked))).await;
+    assert!(!lambda.frozen());
+    let slow = |name: &str| {
+        let steps = vec![
+            Step::Log(name.into()),
+            Step::Sleep(Duration::from_millis(200)),
+        ];
+        Invocation::script(Script::new(steps))
+    };
+    let began = clock::now();
+    let outcomes = lambda.invoke_concurrently(vec![slow("a"), slow("b")]).await;
+    assert_eq!(outcomes.len(), 2);
+    assert!(began.elapsed() < Duration::from_millis(390), "they overlap");
+    assert!(lambda.delivered(Duration::from_secs(5)).await);
+    let end = lambda.shutdown(Reason::Spindown).await;
+    let got = elements(&end.processes[0]);
+    let kinds = types(&got);
+    assert!(!kinds.contains(&"platform.runtimeDone"));
+    assert_eq!(
+        kinds
+            .iter()
+            .filter(|kind| **kind == "platform.report")
+            .count(),
+        2
+    );
+    let starts: Vec<usize> = (0..kinds.len())
+        .filter(|n| kinds[*n] == "platform.start")
+        .collect();
+    assert_eq!(starts[1], starts[0] + 1, "both start before either logs");
+    assert_eq!(said(&end.processes[0], "post")[0]["path"], "/");
+}
+
+/// Lines of an extension are telemetry for who asked for them, and so is what it prints in the end.
+#[tokio::test]
+async fn lines_of_extensions_are_telemetry() {
+    let mut lambda = up(settings(vec![extension(&[("PRINT", "a warning")])])).await;
+    lambda.invoke(logging(&[])).await;
+    let end = lambda.shutdown(Reason::Spindown).await;
+    assert_eq!(end.processes[0].stderr, ["a warning"]);
+    let journal = lambda.journal();
+    assert!(
+        journal
+            .elements
+            .iter()
+            .any(|element| element.kind == "extension")
+    );
+}
+
+/// A runtime in Python over the real Runtime API: answers, an error, a crash with exit code 3, and a new start.
+#[tokio::test]
+async fn a_command_speaks_the_runtime_api() {
+    let command = vec![
+        "python3".to_owned(),
+        helper("runtime.py").display().to_string(),
+    ];
+    let mut lambda = up(Settings {
+        function: Function::Command(command),
+        ..settings(vec![extension(&[
+            ("TYPES", "function,platform"),
+            ("HOLD", "0.1"),
+        ])])
+    })
+    .await;
+    let good = lambda.invoke(Invocation::payload(r#"{"n":1}"#)).await;
+    assert_eq!(
+        good.response.as_deref(),
+        Some(br#"{"seen": {"n": 1}}"#.as_slice())
+    );
+    let thrown = lambda
+        .invoke(Invocation::payload(r#"{"throw":"no"}"#))
+        .await;
+    assert_eq!(thrown.status, Status::Success);
+    assert_eq!(thrown.function_error.expect("it threw").kind, "ValueError");
+    let crashed = lambda.invoke(Invocation::payload(r#"{"exit":3}"#)).await;
+    let fatal = crashed.fatal.expect("it ended");
+    assert_eq!(
+        (fatal.kind.as_str(), fatal.message.as_str()),
+        (
+            "Runtime.ExitError",
+            "Runtime exited with error: exit status 3"
+        )
+    );
+    let again = lambda.invoke(Invocation::payload(r#"{"n":2}"#)).await;
+    assert_eq!(again.status, Status::Success);
+    assert!(again.suppressed_init.is_some());
+    lambda.shutdown(Reason::Spindown).await;
+    let journal = lambda.journal();
+    let lines = journal
+        .elements
+        .iter()
+        .filter(|element| element.kind == "function")
+        .count();
+    assert_eq!(lines, 6, "two cold starts, four invocations");
+}
+
+/// A runtimeDone that is lost, a `next` that is refused, a SHUTDOWN that does not come.
+#[tokio::test]
+async fn faults_happen_as_told() {
+    let faults = Faults {
+        drop_runtime_done: vec![0],
+        withhold_report: true,
+        withhold_shutdown: true,
+        shutdown_budget: Duration::from_millis(300),
+        ..Faults::default()
+    };
+    let mut lambda = up(Settings {
+        faults,
+        ..settings(vec![extension(&[("TYPES", "platform"), ("HOLD", "0.2")])])
+    })
+    .await;
+    lambda.invoke(logging(&[])).await;
+    lambda.invoke(logging(&[])).await;
+    let end = lambda.shutdown(Reason::Spindown).await;
+    assert!(!end.within_budget);
+    let got = elements(&end.processes[0]);
+    let kinds = types(&got);
+    assert_eq!(
+        kinds
+            .iter()
+            .filter(|kind| **kind == "platform.runtimeDone")
+            .count(),
+        1
+    );
+    assert!(!kinds.contains(&"platform.report"));
+
+    let faults = Faults {
+        refuse_next_at: Some(1),
+        ..Faults::default()
+    };
+    let mut lambda = Lambda::start(Settings {
+        faults,
+        init_timeout: Some(Duration::from_secs(1)),
+        ..settings(vec![extension(&[])])
+    })
+    .await
+    .expect("a port");
+    assert_eq!(lambda.init().await.status, Status::Timeout);
+    let refused = &said(&lambda.ended()[0], "event")[0];
+    assert_eq!(refused["status"], 403);
+}
