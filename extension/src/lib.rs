@@ -1,4 +1,6 @@
 //! Placeholder.
 
 #[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
 pub mod local;

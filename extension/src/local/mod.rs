@@ -56,6 +56,8 @@ pub mod clock;
 pub mod element;
 pub mod process;
 pub mod relay;
+pub mod report;
+pub mod scenario;
 pub mod script;
 pub mod settings;
 pub mod state;

@@ -36,11 +36,13 @@ def call(method, path, body=None, headers=None):
 class Listener(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     posts = 0
+    elements = 0
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         with LOCK:
             Listener.posts += 1
+            Listener.elements += body.count(b'{"time":')
             number = Listener.posts
         if number <= int(option("STALL_POSTS", "0")):
             time.sleep(float(option("STALL", "600")))
@@ -99,6 +101,11 @@ def main():
                 time.sleep(600)
             time.sleep(0.15)
             say(got="end")
+            if option("LEDGER"):
+                count = Listener.elements
+                sinks = {"out": {"delivered": count, "in_flight": 0}}
+                ledger = {"tapline": "ledger", "received": count, "duplicates": 0, "sinks": sinks}
+                print(json.dumps(ledger), file=sys.stderr, flush=True)
             return
         if option("EXIT_AT") == "invoke":
             sys.exit(int(option("EXIT_CODE", "0")))
