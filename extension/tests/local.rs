@@ -751,3 +751,99 @@ async fn a_simulation_tells_good_from_bad() {
     assert_eq!(verdict, Verdict::Bad);
     assert!(String::from_utf8_lossy(&out).contains("printed no ledger"));
 }
+
+/// One request over a connection of its own: status and body.
+async fn call(lambda: &Lambda, head: &str, body: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(lambda.address())
+        .await
+        .expect("it listens");
+    let (line, headers) = head.split_once('|').unwrap_or((head, ""));
+    let headers = headers.replace('|', "\r\n");
+    let separator = if headers.is_empty() { "" } else { "\r\n" };
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}{separator}\r\n{body}"
+    );
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("text");
+    let status = answer[9..12].parse().expect("a status");
+    let body = answer.split_once("\r\n\r\n").expect("a head").1;
+    (status, body.to_owned())
+}
+
+/// Error bodies have AWS's keys in AWS's order and end with a newline.
+#[tokio::test]
+async fn error_bodies_are_exact() {
+    let lambda = Lambda::start(settings(Vec::new())).await.expect("a port");
+    let error = |kind: &str, message: &str| {
+        format!("{{\"errorMessage\":\"{message}\",\"errorType\":\"{kind}\"}}\n")
+    };
+    let register = "POST /2020-01-01/extension/register|Lambda-Extension-Name: a";
+    let next = "GET /2020-01-01/extension/event/next";
+    let telemetry = "PUT /2022-07-01/telemetry";
+    for (head, body, status, expected) in [
+        ("GET /2018-06-01/ping", "", 200, "pong".to_owned()),
+        (
+            "GET /2020-01-01/extension/else",
+            "",
+            404,
+            "404 page not found\n".to_owned(),
+        ),
+        (
+            register,
+            "",
+            403,
+            error("InvalidRequestFormat", "unexpected end of JSON input"),
+        ),
+        (
+            register,
+            r#"{"events":[]}"#,
+            403,
+            error(
+                "Extension.RegistrationClosed",
+                "Extension registration closed already",
+            ),
+        ),
+        (
+            register,
+            r#"{"events":["OTHER"]}"#,
+            403,
+            error("Extension.InvalidEventType", "OTHER: ErrorInvalidEventType"),
+        ),
+        (
+            next,
+            "",
+            403,
+            error(
+                "Extension.MissingExtensionIdentifier",
+                "Missing Lambda-Extension-Identifier header",
+            ),
+        ),
+        (
+            telemetry,
+            "{}",
+            403,
+            error(
+                "Extension.MissingExtensionIdentifier",
+                "Missing Lambda-Extension-Identifier header",
+            ),
+        ),
+        (
+            "POST /2018-06-01/runtime/invocation/x/response",
+            "{}",
+            400,
+            error("InvalidRequestID", "Invalid request ID"),
+        ),
+    ] {
+        assert_eq!(
+            call(&lambda, head, body).await,
+            (status, expected),
+            "{head}"
+        );
+    }
+}

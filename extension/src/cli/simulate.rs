@@ -50,11 +50,13 @@ impl Verdict {
 
 /// Plays the standard life and writes what happened, without colour.
 ///
+/// It needs a tokio runtime with all drivers on (`enable_all`).
 /// The processes get the caller's environment, but nothing of AWS in it: the credentials are made up.
 ///
 /// # Errors
 ///
-/// The configuration file or the executable cannot be found, loopback has no port, or `out` does not take the report.
+/// The configuration file or the executable cannot be found, loopback has no port, `out` does not take the report, or
+/// the user interrupts ([`io::ErrorKind::Interrupted`]).
 pub async fn simulate(options: SimulateOptions, out: &mut dyn Write) -> io::Result<Verdict> {
     let config = std::fs::canonicalize(&options.config).map_err(|e| {
         io::Error::new(
@@ -102,7 +104,11 @@ pub async fn simulate(options: SimulateOptions, out: &mut dyn Write) -> io::Resu
     writeln!(out)?;
     out.flush()?;
     let lambda = Lambda::start(settings).await?;
-    let life = scenario::play(lambda, acts).await;
+    // Dropping the life kills its processes: they are groups of their own, which the terminal's signal does not reach.
+    let life = tokio::select! {
+        life = scenario::play(lambda, acts) => life,
+        _ = tokio::signal::ctrl_c() => return Err(io::ErrorKind::Interrupted.into()),
+    };
     out.write_all(report::render(&life).as_bytes())?;
     out.flush()?;
     let good = report::problems(&life).is_empty();

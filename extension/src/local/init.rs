@@ -9,7 +9,7 @@ use super::clock::{self, Instant};
 use super::element::{Audience, DurationOnly, ExtensionReport, InitEnd, InitStart, json, ms};
 use super::process::Process;
 use super::script::{Stamp, steps};
-use super::settings::{Function, Reason};
+use super::settings::{Function, InitType, Reason};
 use super::state::{Agent, EXTENSIONS_MAX, Fatal, Phase, RuntimeStage, Stage};
 use super::{Lambda, Status};
 
@@ -49,7 +49,9 @@ impl Lambda {
         let limit = self.shared.settings.init_time();
         let outcome = self.initialise("init", clock::now() + limit).await;
         if outcome.status == Status::Success {
-            self.cold_start = Some(outcome.duration);
+            // The report of an invocation after provisioned concurrency tells nothing of an init long ago.
+            let on_demand = self.shared.settings.init_type == InitType::OnDemand;
+            self.cold_start = on_demand.then_some(outcome.duration);
             self.freeze();
         }
         outcome

@@ -478,7 +478,7 @@ impl Lambda {
         let settings = &shared.settings;
         let now = clock::now();
         let managed = settings.managed();
-        let init = self.cold_start.take().filter(|_| !managed);
+        let init = self.cold_start.take();
         let billed = outcome.total + init.unwrap_or_default();
         let mut metrics = Metrics {
             duration_ms: ms(outcome.total),

@@ -265,6 +265,18 @@ fn went_in(out: &mut String, journal: &Journal) -> std::fmt::Result {
     for (kind, count) in counts {
         writeln!(out, "  {count:>6}  {kind}")?;
     }
+    let mut missed: BTreeMap<&str, usize> = BTreeMap::new();
+    let sent = journal
+        .deliveries
+        .iter()
+        .flat_map(|delivery| &delivery.sent);
+    for sent in sent.filter(|sent| sent.delivered == 0) {
+        *missed.entry(&sent.kind).or_default() += 1;
+    }
+    for (kind, count) in missed {
+        // The report of an invocation that ended in a reset has no process left to go to.
+        writeln!(out, "  of these {count} {kind} could not be delivered")?;
+    }
     writeln!(out, "Lines of the function:")?;
     let lines = journal
         .elements

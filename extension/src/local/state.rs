@@ -587,3 +587,7 @@ impl Runtime {
         self.stage == RuntimeStage::Ready && self.answer.is_some()
     }
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;
