@@ -1,14 +1,19 @@
 //! The local Lambda against real processes on loopback, in real time. AWS itself is not proven here.
 #![cfg(feature = "cli")]
 
+// Beside this file and not in `tests`, where each would be a binary of its own.
+#[path = "local/delivery.rs"]
+mod delivery;
+#[path = "local/simulate.rs"]
+mod simulate;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use tapline::cli::simulate::{SimulateOptions, Verdict, simulate};
 use tapline::local::{
-    Delivery, End, Extension, Faults, Function, InitType, Invocation, Lambda, LogFormat, Offer,
-    ProcessEnd, Reason, Schema, Script, Settings, Stamp, Status, Step, clock,
+    Delivery, End, Extension, Faults, Function, InitType, Invocation, Lambda, LogFormat,
+    ProcessEnd, Reason, Script, Settings, Status, Step, clock,
 };
 
 const PLENTY: Duration = Duration::from_secs(20);
@@ -145,20 +150,7 @@ async fn a_life_in_order() {
         );
         assert_eq!(post["path"], "/some/path");
     }
-    let events = said(process, "event");
-    let bodies: Vec<Value> = events
-        .iter()
-        .map(|e| serde_json::from_str(e["body"].as_str().expect("text")).expect("JSON"))
-        .collect();
-    assert_eq!(bodies[0]["requestId"], first.request_id.as_str());
-    assert_eq!(bodies[2]["shutdownReason"], "spindown");
-    let registered: Value = serde_json::from_str(
-        said(process, "registered")[0]["body"]
-            .as_str()
-            .expect("text"),
-    )
-    .expect("JSON");
-    assert_eq!(registered["accountId"], "123456789012");
+    saw_its_life(process, &first.request_id);
     // Everything that was for it was delivered exactly once.
     let journal = lambda.journal();
     let delivery = only(&journal.deliveries);
@@ -168,6 +160,24 @@ async fn a_life_in_order() {
         delivery.sent
     );
     assert_eq!(delivery.sent.len(), expected.len());
+}
+
+/// What the extension itself was told in that life.
+fn saw_its_life(process: &ProcessEnd, request_id: &str) {
+    let events = said(process, "event");
+    let bodies: Vec<Value> = events
+        .iter()
+        .map(|e| serde_json::from_str(e["body"].as_str().expect("text")).expect("JSON"))
+        .collect();
+    assert_eq!(bodies[0]["requestId"], request_id);
+    assert_eq!(bodies[2]["shutdownReason"], "spindown");
+    let registered: Value = serde_json::from_str(
+        said(process, "registered")[0]["body"]
+            .as_str()
+            .expect("text"),
+    )
+    .expect("JSON");
+    assert_eq!(registered["accountId"], "123456789012");
 }
 
 /// An extension that takes its time before `next` keeps init from ending.
@@ -300,128 +310,6 @@ async fn a_crash_of_the_function_resets() {
     );
 }
 
-/// 1500 lines under a long timeout: the first 1000 leave at once, the rest with the shutdown.
-#[tokio::test]
-async fn batches_leave_by_items() {
-    let buffering = r#"{"maxItems":1000,"maxBytes":1048576,"timeoutMs":30000}"#;
-    let mut lambda = up(settings(vec![extension(&[
-        ("TYPES", "function"),
-        ("BUFFERING", buffering),
-        ("HOLD", "0.3"),
-    ])]))
-    .await;
-    let burst = Script::new(vec![Step::Burst {
-        count: 1500,
-        bytes: 20,
-    }]);
-    lambda.invoke(Invocation::script(burst)).await;
-    let end = lambda.shutdown(Reason::Spindown).await;
-    let posts = said(&end.processes[0], "post");
-    let counts: Vec<usize> = posts
-        .iter()
-        .map(|post| {
-            let body = post["body"].as_str().expect("text");
-            serde_json::from_str::<Vec<Value>>(body)
-                .expect("an array")
-                .len()
-        })
-        .collect();
-    assert_eq!(counts, [1000, 500]);
-}
-
-/// With 300 ms of buffering nothing comes sooner, and it does come while the extension holds on.
-#[tokio::test]
-async fn batches_leave_by_time() {
-    let buffering = r#"{"maxItems":1000,"maxBytes":1048576,"timeoutMs":300}"#;
-    let mut lambda = up(settings(vec![extension(&[
-        ("TYPES", "function"),
-        ("BUFFERING", buffering),
-        ("HOLD", "1"),
-    ])]))
-    .await;
-    lambda.invoke(logging(&["a", "b"])).await;
-    let end = lambda.shutdown(Reason::Spindown).await;
-    let process = &end.processes[0];
-    let posts = said(process, "post");
-    assert_eq!(posts.len(), 1);
-    let at = |event: &Value| event["at"].as_f64().expect("seconds");
-    let events = said(process, "event");
-    let waited = at(&posts[0]) - at(&events[0]);
-    assert!((0.2..1.0).contains(&waited), "{waited}");
-}
-
-/// A refused POST comes again with the same bytes, and a redelivery repeats one that was accepted.
-#[tokio::test]
-async fn posts_are_repeated_byte_for_byte() {
-    let faults = Faults {
-        redeliver_every: Some(2),
-        ..Faults::default()
-    };
-    let mut lambda = up(Settings {
-        faults,
-        ..settings(vec![extension(&[
-            ("TYPES", "function"),
-            ("REFUSE_POSTS", "1"),
-            ("HOLD", "0.5"),
-        ])])
-    })
-    .await;
-    lambda.invoke(logging(&["one"])).await;
-    lambda.invoke(logging(&["two"])).await;
-    let end = lambda.shutdown(Reason::Spindown).await;
-    let posts = said(&end.processes[0], "post");
-    let bodies: Vec<&str> = posts
-        .iter()
-        .map(|post| post["body"].as_str().expect("text"))
-        .collect();
-    assert_eq!(bodies.len(), 4, "{bodies:?}");
-    assert_eq!(bodies[0], bodies[1], "refused, then taken");
-    assert_eq!(bodies[2], bodies[3], "taken, then redelivered");
-    let journal = lambda.journal();
-    let delivery = only(&journal.deliveries);
-    let delivered: Vec<u32> = delivery.sent.iter().map(|sent| sent.delivered).collect();
-    assert_eq!((delivered, delivery.n_failed_posts), (vec![1, 2], 1));
-}
-
-/// An extension that does not answer its POSTs: the buffer fills, and what is dropped is counted and told.
-#[tokio::test]
-async fn a_stalled_subscriber_loses_the_newest() {
-    let mut lambda = up(Settings {
-        buffer_bytes_max: 100_000,
-        ..settings(vec![extension(&[
-            ("TYPES", "platform,function"),
-            ("STALL_POSTS", "1"),
-            ("STALL", "0.8"),
-            ("HOLD", "1.5"),
-        ])])
-    })
-    .await;
-    let burst = Script::new(vec![
-        Step::Log("first".into()),
-        Step::Sleep(Duration::from_millis(200)),
-        Step::Burst {
-            count: 500,
-            bytes: 1000,
-        },
-    ]);
-    lambda.invoke(Invocation::script(burst)).await;
-    let end = lambda.shutdown(Reason::Spindown).await;
-    let got = elements(&end.processes[0]);
-    let told: u64 = got
-        .iter()
-        .filter(|element| element["type"] == "platform.logsDropped")
-        .map(|element| {
-            element["record"]["droppedRecords"]
-                .as_u64()
-                .expect("a number")
-        })
-        .sum();
-    let journal = lambda.journal();
-    let dropped = only(&journal.deliveries).dropped().count() as u64;
-    assert!(dropped > 300, "{dropped}");
-    assert_eq!(told, dropped);
-}
-
 /// SHUTDOWN is ignored: after 2 s the process group is killed.
 #[tokio::test]
 async fn who_ignores_shutdown_is_killed() {
@@ -432,96 +320,6 @@ async fn who_ignores_shutdown_is_killed() {
     assert_eq!(end.processes[0].exit.and_then(|exit| exit.signal), Some(9));
     let expected = Duration::from_millis(1900)..Duration::from_millis(3500);
     assert!(expected.contains(&end.duration), "{:?}", end.duration);
-}
-
-/// JSON log format: objects for the newer schema, strings for the oldest; a record over `maxBytes` is cut in two POSTs.
-#[tokio::test]
-async fn schema_and_size_decide_the_form() {
-    for (schema, object) in [("2022-07-01", false), ("2025-01-29", true)] {
-        let mut lambda = up(Settings {
-            log_format: LogFormat::Json,
-            ..settings(vec![extension(&[
-                ("TYPES", "function"),
-                ("SCHEMA", schema),
-                ("HOLD", "0.3"),
-            ])])
-        })
-        .await;
-        let long = serde_json::json!({ "message": "A".repeat(300_000) });
-        let script = Script::new(vec![Step::Log("hello".into()), Step::LogJson(long.clone())]);
-        lambda
-            .invoke(Invocation::script(script.stamped(Stamp::Node)))
-            .await;
-        let end = lambda.shutdown(Reason::Spindown).await;
-        let posts = said(&end.processes[0], "post");
-        let bodies: Vec<&str> = posts
-            .iter()
-            .map(|p| p["body"].as_str().expect("text"))
-            .collect();
-        assert!(bodies.len() >= 2, "{}", bodies.len());
-        let last = bodies[bodies.len() - 1];
-        let cut = bodies[bodies.len() - 2]
-            .strip_suffix("}]")
-            .expect("closing framing");
-        let marker = r#""record":"#;
-        let resumed = &last[last.find(marker).expect("an envelope") + marker.len()..];
-        let joined: Vec<Value> = serde_json::from_str(&format!("{cut}{resumed}")).expect("whole");
-        let record = &joined[joined.len() - 1]["record"];
-        assert_eq!(record.is_object(), object);
-        if object {
-            assert_eq!(record, &long);
-        }
-    }
-}
-
-/// The subscription is refused where its schema is unknown, and answered with 202 where the API is missing.
-#[tokio::test]
-async fn the_api_may_be_older_or_missing() {
-    let asked = [("TYPES", "platform"), ("SCHEMA", "2025-01-29")];
-    let mut old = settings(vec![extension(&asked)]);
-    old.apis.newest_schema = Schema::V2022_12_13;
-    let mut missing = settings(vec![extension(&asked)]);
-    missing.apis.telemetry = Offer::NotSupported;
-    for (settings, status, kind) in [
-        (old, 400, "ValidationError"),
-        (missing, 202, "Telemetry.NotSupported"),
-    ] {
-        let mut lambda = up(settings).await;
-        let end = lambda.shutdown(Reason::Spindown).await;
-        let answer = &said(&end.processes[0], "subscribed")[0];
-        assert_eq!(answer["status"], status);
-        assert!(
-            answer["body"].as_str().expect("text").contains(kind),
-            "{answer}"
-        );
-    }
-}
-
-/// The Logs API has its own events.
-#[tokio::test]
-async fn the_logs_api_speaks_its_own_words() {
-    let mut lambda = up(settings(vec![extension(&[
-        ("TYPES", "platform,function"),
-        ("API", "/2020-08-15/logs"),
-        ("SCHEMA", "2021-03-18"),
-        ("HOLD", "0.1"),
-    ])]))
-    .await;
-    lambda.invoke(logging(&["one"])).await;
-    let end = lambda.shutdown(Reason::Spindown).await;
-    let got = elements(&end.processes[0]);
-    let expected = [
-        "platform.logsSubscription",
-        "platform.extension",
-        "platform.start",
-        "function",
-        "platform.runtimeDone",
-        "platform.end",
-        "platform.report",
-    ];
-    assert_eq!(types(&got), expected);
-    assert_eq!(got[4]["record"]["status"], "success");
-    assert!(got[6]["record"].get("status").is_none());
 }
 
 /// Managed Instances: INVOKE cannot be registered; with SHUTDOWN alone invocations overlap and nothing is frozen.
@@ -583,20 +381,27 @@ async fn managed_instances_have_their_rules() {
     assert_eq!(said(&end.processes[0], "post")[0]["path"], "/");
 }
 
-/// Lines of an extension are telemetry for who asked for them, and so is what it prints in the end.
+/// Provisioned concurrency: its word in the init events, and no init time in the report.
 #[tokio::test]
-async fn lines_of_extensions_are_telemetry() {
-    let mut lambda = up(settings(vec![extension(&[("PRINT", "a warning")])])).await;
+async fn provisioned_concurrency_is_ready_long_before() {
+    let mut lambda = up(Settings {
+        init_type: InitType::ProvisionedConcurrency,
+        ..settings(vec![extension(&[("TYPES", "platform"), ("HOLD", "0.1")])])
+    })
+    .await;
+    lambda.freeze_for(Duration::from_millis(200)).await;
     lambda.invoke(logging(&[])).await;
     let end = lambda.shutdown(Reason::Spindown).await;
-    assert_eq!(end.processes[0].stderr, ["a warning"]);
-    let journal = lambda.journal();
-    assert!(
-        journal
-            .elements
-            .iter()
-            .any(|element| element.kind == "extension")
+    let got = elements(&end.processes[0]);
+    assert_eq!(
+        got[0]["record"]["initializationType"],
+        "provisioned-concurrency"
     );
+    let report = got
+        .iter()
+        .find(|e| e["type"] == "platform.report")
+        .expect("a report");
+    assert!(report["record"]["metrics"].get("initDurationMs").is_none());
 }
 
 /// A runtime in Python over the real Runtime API: answers, an error, a crash with exit code 3, and a new start.
@@ -690,66 +495,6 @@ async fn faults_happen_as_told() {
     assert_eq!(lambda.init().await.status, Status::Timeout);
     let refused = &said(&lambda.ended()[0], "event")[0];
     assert_eq!(refused["status"], 403);
-}
-
-/// The standard life with an extension that keeps books: all is well, in a few seconds.
-#[tokio::test]
-async fn the_standard_life_is_good() {
-    let began = clock::now();
-    let mut out = Vec::new();
-    let options = SimulateOptions {
-        config: helper("double"),
-        extension: Some(helper("double")),
-        ..SimulateOptions::default()
-    };
-    let verdict = simulate(options, &mut out)
-        .await
-        .expect("the files are there");
-    let text = String::from_utf8(out).expect("text");
-    assert_eq!(verdict, Verdict::Good, "{text}");
-    println!("{text}");
-    assert!(began.elapsed() < Duration::from_secs(15));
-    for expected in [
-        "the function times out",
-        "Shutdown (timeout)",
-        "sink out: ",
-        "card 4111",
-    ] {
-        assert!(text.contains(expected), "{expected} in {text}");
-    }
-}
-
-/// With a real function; and with an extension that prints no ledger.
-#[tokio::test]
-async fn a_simulation_tells_good_from_bad() {
-    let command = vec![
-        "python3".to_owned(),
-        helper("runtime.py").display().to_string(),
-    ];
-    let options = SimulateOptions {
-        config: helper("double"),
-        extension: Some(helper("double")),
-        command,
-        ..SimulateOptions::default()
-    };
-    let mut out = Vec::new();
-    let verdict = simulate(options.clone(), &mut out)
-        .await
-        .expect("the files are there");
-    let text = String::from_utf8_lossy(&out).into_owned();
-    assert_eq!(verdict, Verdict::Good, "{text}");
-    assert!(text.contains("handling "), "{text}");
-
-    let options = SimulateOptions {
-        extension: Some(helper("extension.py")),
-        ..options
-    };
-    let mut out = Vec::new();
-    let verdict = simulate(options, &mut out)
-        .await
-        .expect("the files are there");
-    assert_eq!(verdict, Verdict::Bad);
-    assert!(String::from_utf8_lossy(&out).contains("printed no ledger"));
 }
 
 /// One request over a connection of its own: status and body.

@@ -277,35 +277,14 @@ async fn subscribe(
         .find(&name, generation)
         .map(|s| s.schema.of_logs_api());
     if !open && earlier.is_none() {
-        let (kind, tail) = match api {
-            Api::Telemetry if settings.managed() => ("Telemetry.SubscriptionClosed", ""),
-            Api::Telemetry => ("Telemetry.SubscriptionClosed", " already"),
-            Api::Logs => ("Logs.SubscriptionClosed", " already"),
-        };
-        return Err(Refusal::new(
-            403,
-            kind,
-            format!("{word} subscription is closed{tail}"),
-        ));
+        return Err(closed(api, settings.managed()));
     }
     let (bytes, ..) = read(body, REQUEST_BYTES_MAX)
         .await
         .ok_or_else(|| Refusal::new(400, "ValidationError", "body is too large"))?;
     let accepted = parse(api, &bytes, settings.apis, settings.managed())?;
-    match earlier {
-        Some(_) if settings.managed() => {
-            return Err(Refusal::new(
-                500,
-                "InternalServerError",
-                "Internal Server Error",
-            ));
-        }
-        Some(logs) if logs != (api == Api::Logs) => {
-            let message = "the extension has subscribed to the other API";
-            return Err(Refusal::new(400, "ValidationError", message));
-        }
-        Some(_) => return Ok(reply(200, JSON, "\"OK\"")),
-        None => {}
+    if let Some(logs) = earlier {
+        return again(logs == (api == Api::Logs), settings.managed());
     }
     if let Destination::Tcp { port } = accepted.destination
         && !post::listens(port).await
@@ -324,6 +303,40 @@ async fn subscribe(
         shared.subscribed.send(index).await.ok();
     }
     Ok(reply(200, JSON, "\"OK\""))
+}
+
+fn closed(api: Api, managed: bool) -> Refusal {
+    let (kind, message) = match api {
+        Api::Telemetry if managed => (
+            "Telemetry.SubscriptionClosed",
+            "Telemetry API subscription is closed",
+        ),
+        Api::Telemetry => (
+            "Telemetry.SubscriptionClosed",
+            "Telemetry API subscription is closed already",
+        ),
+        Api::Logs => (
+            "Logs.SubscriptionClosed",
+            "Logs API subscription is closed already",
+        ),
+    };
+    Refusal::new(403, kind, message)
+}
+
+/// A second subscription changes nothing; Managed Instances refuse it, and so does the API that was not the first.
+fn again(same_api: bool, managed: bool) -> Result<Reply, Refusal> {
+    match (managed, same_api) {
+        (true, _) => Err(Refusal::new(
+            500,
+            "InternalServerError",
+            "Internal Server Error",
+        )),
+        (false, true) => Ok(reply(200, JSON, "\"OK\"")),
+        (false, false) => {
+            let message = "the extension has subscribed to the other API";
+            Err(Refusal::new(400, "ValidationError", message))
+        }
+    }
 }
 
 fn announce(shared: &Shared, api: Api, name: &str, types: &[String]) {

@@ -37,8 +37,10 @@
 //!   Response streaming is read as a plain body: trailers and the response mode header are ignored.
 //! - SIM-4: cgroup freezer (SIGSTOP only), killed idle connections and clock jumps at thaw. A frozen process sees time
 //!   go on in both clocks.
-//! - SIM-8: order of records over POSTs, connection reset on `next`, out-of-memory kill, name resolution.
+//! - SIM-8: order of records over POSTs, connection reset on `next`, name resolution. A process killed for want of memory is
+//!   played with a SIGKILL to one of [`Lambda::processes`].
 //!   A sink that is slow or never answers is the test's to bring. The simulator counts memory and limits none.
+//! - SIM-2: `AWS_EXECUTION_ENV`, the X-Ray daemon's address and `AWS_LAMBDA_MAX_CONCURRENCY` are not set for a runtime.
 //! - SIM-9: upper-case shutdown reasons.
 //! - SIM-11: SnapStart (`restore/next`, the restore events, the credentials endpoint). Managed Instances with a command
 //!   serve one invocation at a time; a timeout or crash there resets the environment instead of ending it, and POSTs

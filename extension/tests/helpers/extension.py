@@ -58,6 +58,17 @@ class Listener(http.server.BaseHTTPRequestHandler):
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
+    allow_reuse_address = True
+
+
+class Lines(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            say(got="line", line=line.decode())
+
+
+class LineServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
 
 
 def main():
@@ -75,7 +86,9 @@ def main():
     say(got="registered", status=status, body=body)
     ident = {"lambda-extension-identifier": headers.get("lambda-extension-identifier", "")}
     if option("TYPES"):
-        server = Server(("127.0.0.1", int(option("PORT", "0"))), Listener)
+        tcp = option("TCP") != ""
+        kind, handler = (LineServer, Lines) if tcp else (Server, Listener)
+        server = kind(("127.0.0.1", int(option("PORT", "0"))), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         subscription = {
             "schemaVersion": option("SCHEMA", "2022-12-13"),
@@ -83,11 +96,14 @@ def main():
             "buffering": json.loads(option("BUFFERING", '{"maxItems":1000,"maxBytes":262144,"timeoutMs":25}')),
             "destination": {
                 "protocol": "HTTP",
-                "URI": "http://sandbox.localdomain:%d/some/path" % server.server_port,
+                "URI": "http://sandbox.localdomain:%d/some/path" % server.server_address[1],
             },
         }
+        if tcp:
+            port = server.server_address[1] if option("TCP") == "1" else int(option("TCP"))
+            subscription["destination"] = {"protocol": "TCP", "port": port}
         status, _, body = call("PUT", option("API", "/2022-07-01/telemetry"), json.dumps(subscription), ident)
-        say(got="subscribed", status=status, body=body, port=server.server_port)
+        say(got="subscribed", status=status, body=body, port=server.server_address[1])
     if option("READY_AFTER"):
         time.sleep(float(option("READY_AFTER")))
     while True:
