@@ -30,6 +30,8 @@ const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 
 const JSON: &str = "application/json";
 
+const SHUTDOWN_START: &[u8] = br#"{"eventType":"SHUTDOWN""#;
+
 type Reply = Response<Full<Bytes>>;
 
 /// Serves the APIs, and runs the delivery to every subscriber, until it is aborted.
@@ -230,6 +232,10 @@ async fn next_event(shared: &Shared, headers: &HeaderMap) -> Result<Reply, Refus
             changes.changed().await.ok();
             continue;
         };
+        if event.starts_with(SHUTDOWN_START) {
+            // AWS's own core writes this event without the identifier, and leaves the type to be guessed.
+            return Ok(reply(200, "text/plain; charset=utf-8", event));
+        }
         let mut reply = reply(200, JSON, event);
         if let Ok(value) = clock::uuid().parse() {
             reply

@@ -67,15 +67,16 @@ impl Lambda {
         self.shared.relay.send_modify(|relay| relay.begin_init());
         self.shared.state.send_modify(|state| state.begin_init());
         self.announce_start(phase);
-        let mut runtime_started = false;
-        let reached = timeout_at(deadline, self.start_all(phase, &mut runtime_started)).await;
+        // Whether the end of the runtime's init is still to be told.
+        let mut done_is_due = false;
+        let reached = timeout_at(deadline, self.start_all(phase, &mut done_is_due)).await;
         let (status, fatal) = match reached {
             Ok(Ok(())) => (Status::Success, None),
             Ok(Err(fatal)) => (Status::of(&fatal), Some(fatal)),
             Err(_) => (Status::Timeout, None),
         };
         let duration = started.elapsed();
-        if runtime_started && !(self.shared.settings.managed() && status == Status::Success) {
+        if done_is_due {
             self.announce_end("initRuntimeDone", phase, status, fatal.as_ref(), None);
         }
         let agents = self.shared.state.borrow().agents.clone();
@@ -107,7 +108,7 @@ impl Lambda {
     async fn start_all(
         &mut self,
         phase: &'static str,
-        runtime_started: &mut bool,
+        done_is_due: &mut bool,
     ) -> Result<(), Fatal> {
         self.start_extensions()?;
         let shared = self.shared.clone();
@@ -115,7 +116,7 @@ impl Lambda {
             .until(|state| state.fatal.is_some() || state.all_registered())
             .await;
         self.check()?;
-        *runtime_started = true;
+        *done_is_due = true;
         match &shared.settings.function {
             Function::Scripted(code) => {
                 steps(&shared, "", Stamp::Raw, code).await;
@@ -141,7 +142,9 @@ impl Lambda {
             .state
             .send_modify(|state| state.registration_open = false);
         if shared.settings.managed() {
+            // There it does not wait for the extensions.
             self.announce_end("initRuntimeDone", phase, Status::Success, None, None);
+            *done_is_due = false;
         }
         shared
             .until(|state| state.fatal.is_some() || state.all_ready())

@@ -34,20 +34,20 @@
 //! - SIM-1: the address is a port that the kernel picks, not 127.0.0.1:9001.
 //! - SIM-2, SIM-16: the framed log descriptor `_LAMBDA_TELEMETRY_LOG_FD`; a runtime's lines come from stdout and
 //!   stderr, so a line over 64 KiB is split. `AWS_LAMBDA_EXEC_WRAPPER`: COMMAND names the wrapper itself.
+//!   `AWS_EXECUTION_ENV`, the X-Ray daemon's address and `AWS_LAMBDA_MAX_CONCURRENCY` are not set for a runtime.
 //!   Response streaming is read as a plain body: trailers and the response mode header are ignored.
 //! - SIM-4: cgroup freezer (SIGSTOP only), killed idle connections and clock jumps at thaw. A frozen process sees time
 //!   go on in both clocks.
-//! - SIM-8: order of records over POSTs, connection reset on `next`, name resolution. A process killed for want of memory is
-//!   played with a SIGKILL to one of [`Lambda::processes`].
-//!   A sink that is slow or never answers is the test's to bring. The simulator counts memory and limits none.
-//! - SIM-2: `AWS_EXECUTION_ENV`, the X-Ray daemon's address and `AWS_LAMBDA_MAX_CONCURRENCY` are not set for a runtime.
+//! - SIM-8: order of records over POSTs, connection reset on `next`, name resolution. A process killed for want of
+//!   memory is played with a SIGKILL to one of [`Lambda::processes`]; a sink that is slow or never answers is the
+//!   test's to bring.
 //! - SIM-9: upper-case shutdown reasons.
 //! - SIM-11: SnapStart (`restore/next`, the restore events, the credentials endpoint). Managed Instances with a command
 //!   serve one invocation at a time; a timeout or crash there resets the environment instead of ending it, and POSTs
 //!   carry no `Sequence-Id`.
 //! - SIM-13: `sandbox` is not made to resolve; the simulator connects to 127.0.0.1 itself.
-//! - The metadata endpoint of §1.11, and the retry of a failed init before the first invocation without one.
-//! - Limits of the account, of memory, of `/tmp` and of CPU; the invoke front door on port 8080.
+//! - The metadata endpoint of §1.11.
+//! - Limits of the account, of memory (it is measured, not limited), of `/tmp` and of CPU; the invoke front door on port 8080.
 //!
 //! What the reference calls uncertain is decided so: `platform.runtimeDone` says `success` when a handler threw
 //! (`platform.report` too); `billedDurationMs` includes a cold start's init; `instanceMaxMemory` is in bytes; `maxItems`
@@ -229,7 +229,11 @@ impl Lambda {
     /// # Errors
     ///
     /// Neither port nor folder could be had.
-    pub async fn start(settings: Settings) -> std_io::Result<Lambda> {
+    pub async fn start(mut settings: Settings) -> std_io::Result<Lambda> {
+        if settings.managed() {
+            // Managed Instances know no other.
+            settings.log_format = LogFormat::Json;
+        }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let temp = std::env::temp_dir().join(format!("lambda-{}", clock::uuid()));

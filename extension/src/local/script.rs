@@ -13,6 +13,9 @@ use super::element::{Audience, Element, Record, quoted};
 use super::settings::LogFormat;
 use super::state::{Answer, FunctionError};
 
+/// Lines of a burst between two chances for delivery: about a pipe full of short ones.
+const LINES_AT_ONCE: u32 = 256;
+
 /// One thing that the function's code does.
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -169,6 +172,10 @@ pub(crate) async fn steps(shared: &Shared, request_id: &str, stamp: Stamp, steps
             Step::Line(line) => shared.line("function", line.clone()),
             Step::Burst { count, bytes } => {
                 for number in 0..*count {
+                    // The platform reads and delivers while the function prints.
+                    if number % LINES_AT_ONCE == 0 {
+                        tokio::task::yield_now().await;
+                    }
                     let number = number.to_string();
                     let fill = "x".repeat(bytes.saturating_sub(number.len() + 1));
                     shared.line("function", format!("{number} {fill}"));

@@ -260,7 +260,7 @@ async fn the_next_generation_gets_the_leftovers() {
     let port = free.local_addr().expect("bound").port().to_string();
     drop(free);
     let mut lambda = up(Settings {
-        timeout: Duration::from_millis(1500),
+        timeout: Duration::from_secs(2),
         ..settings(vec![extension(&[
             ("TYPES", "platform"),
             ("PORT", &port),
