@@ -55,7 +55,10 @@ const fn absent(name: &'static str) -> SinkKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tapline_core::config::check_fields;
+    use tapline_core::config::{Context, Document, Reader, check_fields};
+    use tapline_core::expr::Names;
+    use tapline_core::facts::Facts;
+    use tapline_core::registry::Build;
 
     #[test]
     fn every_kind_has_its_own_name_and_fields_that_can_be_read() {
@@ -64,6 +67,31 @@ mod tests {
             let earlier = &kinds()[..index];
             assert!(earlier.iter().all(|other| other.name != kind.name));
         }
+    }
+
+    #[test]
+    fn every_kind_in_this_build_is_built_from_its_table() {
+        let context = Context::new(&|_| None);
+        let facts = Facts::default();
+        for kind in kinds() {
+            let text = match kind.name {
+                "http" => "url = \"https://a.example/\"",
+                _ => "",
+            };
+            let document = Document::parse(&context, kind.name, text.as_bytes()).unwrap();
+            let reader = Reader::root(&context, &document, kind.fields);
+            let build = Build {
+                names: Names { env: &[] },
+                facts: &facts,
+            };
+            let built = kind.build.map(|make| make(&reader, &build).is_some());
+            let wanted = match kind.name {
+                "http" => cfg!(feature = "http").then_some(true),
+                _ => Some(true),
+            };
+            assert_eq!(built, wanted, "{}", kind.name);
+        }
+        assert_eq!(context.finish().render(), "");
     }
 
     /// The keys that every sink has are read elsewhere.

@@ -213,6 +213,10 @@ async fn a_status_decides_what_becomes_of_the_records() {
             Verdict::Accepted,
         ),
         (
+            at("HTTP/1.1 101 Switch\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),
+            rejected("101"),
+        ),
+        (
             at("HTTP/1.0 200 OK\r\n\r\nuntil the end"),
             Verdict::Accepted,
         ),

@@ -116,5 +116,11 @@ mod tests {
         }
         assert!(gzip.pack(&[7; 1_000], &mut packed, &budget));
         assert_eq!(unpack(&packed.bytes), [7; 1_000]);
+        // CRC-32 and length as Python's zlib has them.
+        assert!(
+            packed
+                .bytes
+                .ends_with(&[0xdc, 0x30, 0x98, 0x45, 0xe8, 0x03, 0x00, 0x00])
+        );
     }
 }

@@ -136,6 +136,8 @@ impl Client {
 
     async fn connect(&mut self, world: &dyn World) -> Result<Live, Failure> {
         let deadline = world.now() + self.connect_timeout;
+        // Read before the first packet: a freeze while connecting makes the connection suspect too.
+        let thaws = world.thaws();
         let stream = match before(world, deadline, self.open(world)).await {
             Some(stream) => stream?,
             None => return Err(Failure::unanswered("connect_timeout")),
@@ -151,7 +153,7 @@ impl Client {
             connection: Box::pin(connection),
             received,
             ended: false,
-            thaws: world.thaws(),
+            thaws,
             used: world.now(),
         })
     }
