@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The extension: what knows AWS. So far: the decoding of telemetry bodies.
+
+pub mod decode;
