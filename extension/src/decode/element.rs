@@ -21,6 +21,9 @@ const HEAD_BYTES: usize = 1024;
 /// Largest buffer for decoded text that is kept, in bytes.
 const SCRATCH_BYTES_MAX: usize = 256 << 10;
 
+/// Bytes of binary text in a body from which on it is not kept to the letter.
+const BINARY_BYTES_MAX: usize = 16 << 10;
+
 /// Builds the batch of one body.
 pub(super) struct Builder<'a, 'c> {
     body: Arc<Body>,
@@ -32,6 +35,8 @@ pub(super) struct Builder<'a, 'c> {
     joined: Vec<(Slot, Ids)>,
     arrival: Option<Slice>,
     unknown: Option<Slice>,
+    /// Bytes of binary text so far.
+    binary_bytes: usize,
 }
 
 /// The ids of a record or of an invocation.
@@ -63,6 +68,7 @@ impl<'a, 'c> Builder<'a, 'c> {
             joined: Vec::new(),
             arrival: None,
             unknown: None,
+            binary_bytes: 0,
         }
     }
 
@@ -110,6 +116,11 @@ impl<'a, 'c> Builder<'a, 'c> {
     pub fn opaque(&mut self, text: Range<usize>) {
         add(&self.context.ledger.malformed, 1);
         let body = self.body.clone();
+        let text = &body.bytes()[text];
+        let binary = is_binary(text);
+        if binary {
+            self.binary_bytes = self.binary_bytes.saturating_add(text.len());
+        }
         let mut record = Record::lost(Fate::Live);
         record.sequence = self.context.identity.next();
         record.time = self.arrival();
@@ -118,7 +129,10 @@ impl<'a, 'c> Builder<'a, 'c> {
             .get_or_insert_with(|| self.batch.keep(b"unknown"));
         record.value = self
             .batch
-            .keep_with(|side| quote_opaque(&body.bytes()[text], side));
+            .keep_with(|side| match (binary, self.binary_bytes) {
+                (true, BINARY_BYTES_MAX..) => quote_binary(text, side),
+                _ => json::quote_into(text, side),
+            });
         self.join(&mut record, Ids::default());
         self.batch.push(record);
     }
@@ -350,16 +364,20 @@ fn is_hex(text: &[u8], length: usize) -> bool {
     text.len() == length && text.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Quotes text that is no JSON. Text that is binary, one byte in five a control character, has each run of them
-/// written as one U+FFFD: as escapes they would take six times their size.
-fn quote_opaque(text: &[u8], out: &mut Vec<u8>) {
-    let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\n' | b'\r' | b'\t');
-    if text.iter().filter(|byte| control(**byte)).count() <= text.len() / 5 {
-        return json::quote_into(text, out);
-    }
+/// Whether text is binary: one byte in five a control character.
+fn is_binary(text: &[u8]) -> bool {
+    text.iter().filter(|byte| is_control(**byte)).count() > text.len() / 5
+}
+
+fn is_control(byte: u8) -> bool {
+    byte < 0x20 && !matches!(byte, b'\n' | b'\r' | b'\t')
+}
+
+/// Quotes text with each run of control characters as one U+FFFD: as escapes they would take six times their size.
+fn quote_binary(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    for run in text.chunk_by(|left, right| control(*left) == control(*right)) {
-        if control(run[0]) {
+    for run in text.chunk_by(|left, right| is_control(*left) == is_control(*right)) {
+        if is_control(run[0]) {
             out.extend_from_slice("\u{FFFD}".as_bytes());
         } else {
             json::escape_into(run, out);
