@@ -8,9 +8,9 @@
 //! 4. Each element becomes a record: its level and ids are found, platform events are read (`event`), and both are
 //!    joined with the invocation: `element`.
 //!
-//! No I/O, no clock, no copy of a body. What a body costs beside its own bytes: an index entry for each record,
-//! at most 2.5 times the text of what is no element (and 96 KiB), and the invocations' ids once each; all charged to the
-//! budget.
+//! No I/O, no clock, no copy of a body. What a body costs beside its own bytes: an index entry for each record, at
+//! most 2.5 times the text of what is no element (and 96 KiB), and each invocation's ids once. All of it is charged
+//! to the budget.
 
 mod element;
 mod event;

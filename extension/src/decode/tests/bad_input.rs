@@ -134,7 +134,12 @@ fn nesting_beyond_the_limit_is_opaque_and_its_neighbours_are_not() {
         assert_eq!(function.count(), whole, "{depth}");
     }
     let mut desk = Desk::new();
-    let within = format!("{}{}{}", "[".repeat(5_000), element("7"), "]".repeat(5_000));
+    let within = format!(
+        "{}0,{}{}",
+        "[".repeat(5_000),
+        element("7"),
+        "]".repeat(5_000)
+    );
     let rows = desk.decode(array(&[element(&within), element("2")]));
     assert_eq!(rows.len(), 2);
     assert_eq!(unquoted(&rows[0]), element(&within));
