@@ -213,10 +213,7 @@ impl Delivery {
         let mut answer = self.sink.deliver(&attempt.records, call);
         loop {
             let until = match port.goal() {
-                Goal::Drain(until) if !self.losses_reported => {
-                    deadline.min(until - LOSS_REPORT_TIME)
-                }
-                Goal::Drain(until) => deadline.min(until),
+                Goal::Drain(until) => deadline.min(last_report.last_moment(until)),
                 _ => deadline,
             };
             let mut bell = std::pin::pin!(port.bell.rung());
