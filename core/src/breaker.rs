@@ -59,8 +59,8 @@ impl Breaker {
 
     /// A hold that waited for this sink ended after `held` without an answer: a strike, whatever time-out it has.
     pub fn hold_ended(&mut self, now: Instant, held: Duration) {
-        self.unanswered_hold += held;
         if self.open_until.is_none() {
+            self.unanswered_hold += held;
             self.strike(now, None);
         }
     }

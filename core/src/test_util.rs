@@ -1,4 +1,10 @@
-//! Makers of records and batches for tests.
+//! Makers of records and batches, a virtual world and a scripted sink, for tests.
+
+mod scripted_sink;
+mod virtual_world;
+
+pub use scripted_sink::{Answer, ScriptedSink, Seen};
+pub use virtual_world::{START_MS, VirtualWorld};
 
 use std::sync::Arc;
 

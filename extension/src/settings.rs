@@ -33,7 +33,7 @@ use tapline_core::port::DeliverySettings;
 use tapline_core::registry::{Build, SinkKind, TransformKind};
 use tapline_core::sink::Sink;
 
-pub use find::{CONFIG_VARIABLE, ConfigFile, MINIMAL, PLACES, find_config, read_file};
+pub use find::{CONFIG_VARIABLE, MINIMAL, PLACES, find, find_config, read_file};
 
 /// The kinds of sinks and transforms that a file may use.
 #[derive(Clone, Default)]
@@ -62,24 +62,18 @@ pub enum Api {
     Logs,
 }
 
-/// Sources whose records reach transforms and sinks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Types {
-    /// `platform.*`. Where it is false they are received all the same, and count as filtered.
-    pub platform: bool,
-    /// The function's own lines.
-    pub function: bool,
-    /// Lines of extensions.
-    pub extension: bool,
-}
-
 /// What comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverSettings {
     /// The API that is tried first. Default Telemetry.
     pub api: Api,
-    /// Default platform and function.
-    pub types: Types,
+    /// `platform.*` events reach transforms and sinks; default true. Where not, they are received all the same, and
+    /// count as filtered.
+    pub platform: bool,
+    /// The function's own lines; default true.
+    pub function: bool,
+    /// Lines of extensions; default false.
+    pub extension: bool,
     /// Variables that expressions and templates may name. Default none.
     pub env: Vec<String>,
 }
@@ -109,6 +103,17 @@ pub struct FlushSettings {
     /// Time before a deadline that is left to the platform. Default 500 ms; 50 ms to 10 s. Whoever uses it bounds it
     /// by 10 % of the function's timeout, which the configuration does not know.
     pub deadline_margin: Duration,
+}
+
+impl Default for FlushSettings {
+    fn default() -> FlushSettings {
+        FlushSettings {
+            strategy: Strategy::Adaptive,
+            interval: Duration::from_secs(20),
+            max_hold: Duration::from_millis(500),
+            deadline_margin: Duration::from_millis(500),
+        }
+    }
 }
 
 /// One transform of the file, for people.
@@ -158,12 +163,20 @@ pub struct Settings {
     pub diagnostics: Diagnostics,
 }
 
+/// What became of a file.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made in the life of a process"
+)]
+pub enum Load {
+    /// It can run, perhaps without the sinks that are wrong.
+    Runs(Settings),
+    /// Nothing can run: every problem that was found.
+    Parked(Diagnostics),
+}
+
 /// Reads a file and builds what it describes. `facts.env` is filled with the variables of `[receiver] env` that are
 /// set; `variable` answers for the environment, `file_name` is what messages call the file.
-///
-/// # Errors
-///
-/// Nothing can run: every problem that was found.
 pub fn load(
     file_name: &str,
     bytes: &[u8],
@@ -171,7 +184,7 @@ pub fn load(
     facts: &mut Facts,
     variable: &dyn Fn(&str) -> Option<String>,
     place: Place,
-) -> Result<Settings, Diagnostics> {
+) -> Load {
     let context = Context::new(variable);
     let read = Document::parse(&context, file_name, bytes).map(|document| {
         let root = Reader::root(&context, &document, fields::ROOT);
@@ -182,7 +195,7 @@ pub fn load(
     let diagnostics = context.finish();
     match read {
         Some(settings) => settle(settings, diagnostics),
-        None => Err(diagnostics),
+        None => Load::Parked(diagnostics),
     }
 }
 
@@ -225,19 +238,22 @@ fn read_root(
 }
 
 /// Takes out of service what the errors name.
-fn settle(mut settings: Settings, diagnostics: Diagnostics) -> Result<Settings, Diagnostics> {
-    for error in diagnostics.iter().filter(|d| d.severity == Severity::Error) {
-        let Scope::Sink(name) = &error.scope else {
-            return Err(diagnostics);
-        };
-        let named = settings.sinks.iter_mut().filter(|sink| sink.name == *name);
-        named.for_each(|sink| sink.sink = None);
-    }
-    if settings.sinks.iter().all(|sink| sink.sink.is_none()) {
-        return Err(diagnostics);
+fn settle(mut settings: Settings, diagnostics: Diagnostics) -> Load {
+    let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
+    let sinks = &mut settings.sinks;
+    let bearable = errors.map(|error| &error.scope).all(|scope| match scope {
+        Scope::Sink(name) => {
+            let named = sinks.iter_mut().filter(|sink| sink.name == *name);
+            named.for_each(|sink| sink.sink = None);
+            true
+        }
+        Scope::File | Scope::Transform(_) | Scope::Redact => false,
+    });
+    if !bearable || sinks.iter().all(|sink| sink.sink.is_none()) {
+        return Load::Parked(diagnostics);
     }
     settings.diagnostics = diagnostics;
-    Ok(settings)
+    Load::Runs(settings)
 }
 
 fn read_version(root: &Reader<'_>, place: Place) {
@@ -270,11 +286,9 @@ fn refuse_locked(root: &Reader<'_>) {
 fn read_receiver(root: &Reader<'_>) -> ReceiverSettings {
     let mut settings = ReceiverSettings {
         api: Api::Telemetry,
-        types: Types {
-            platform: true,
-            function: true,
-            extension: false,
-        },
+        platform: true,
+        function: true,
+        extension: false,
         env: Vec::new(),
     };
     let Some(reader) = root.table("receiver") else {
@@ -285,11 +299,9 @@ fn read_receiver(root: &Reader<'_>) -> ReceiverSettings {
     }
     if let Some(types) = reader.list_of_text("types") {
         let has = |word: &str| types.iter().any(|kind| kind.value == word);
-        settings.types = Types {
-            platform: has("platform"),
-            function: has("function"),
-            extension: has("extension"),
-        };
+        settings.platform = has("platform");
+        settings.function = has("function");
+        settings.extension = has("extension");
     }
     for name in reader.list_of_text("env").unwrap_or_default() {
         if Name::parse(&format!("env.{}", name.value)).is_none() {
@@ -304,12 +316,7 @@ fn read_receiver(root: &Reader<'_>) -> ReceiverSettings {
 }
 
 fn read_flush(root: &Reader<'_>, place: Place) -> FlushSettings {
-    let mut settings = FlushSettings {
-        strategy: Strategy::Adaptive,
-        interval: Duration::from_secs(20),
-        max_hold: Duration::from_millis(500),
-        deadline_margin: Duration::from_millis(500),
-    };
+    let mut settings = FlushSettings::default();
     let Some(reader) = root.table("flush") else {
         return settings;
     };

@@ -1,1 +1,114 @@
-//! Placeholder.
+//! The destinations that Tapline can write to.
+//!
+//! # The life of a record in this crate
+//!
+//! 1. The loop of a sink in `tapline-core` takes records out of the queue and calls [`Sink::deliver`] with at most
+//!    what [`Sink::limits`] allows.
+//! 2. The sink encodes them in one pass into a buffer that it uses again; the buffer is charged to the budget.
+//! 3. It writes them to a file (`console`) or sends them over the one HTTP client that all sinks share, through
+//!    a connection of the [`World`].
+//! 4. The answer becomes a [`Verdict`], by a pure function. Retries, deadlines and counting are the loop's.
+//!
+//! A sink is one file: its keys, its reading, its code and its tests; `console.rs` is the one to copy from. It is
+//! listed in [`kinds`] and nowhere else.
+//!
+//! [`Sink::deliver`]: tapline_core::sink::Sink::deliver
+//! [`Sink::limits`]: tapline_core::sink::Sink::limits
+//! [`World`]: tapline_core::world::World
+//! [`Verdict`]: tapline_core::sink::Verdict
+
+use tapline_core::registry::SinkKind;
+
+mod buffer;
+mod console;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "_http")]
+mod shared;
+#[cfg(test)]
+mod test_world;
+
+const KINDS: &[SinkKind] = &[
+    console::KIND,
+    #[cfg(feature = "http")]
+    http::KIND,
+    #[cfg(not(feature = "http"))]
+    absent("http"),
+];
+
+/// Every kind of sink, those included whose feature is not in this build.
+pub fn kinds() -> &'static [SinkKind] {
+    KINDS
+}
+
+/// The row of a kind whose feature is not in this build.
+#[cfg(not(feature = "http"))]
+const fn absent(name: &'static str) -> SinkKind {
+    SinkKind {
+        name,
+        feature: name,
+        fields: &[],
+        build: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapline_core::config::{Context, Document, Reader, check_fields};
+    use tapline_core::expr::Names;
+    use tapline_core::facts::Facts;
+    use tapline_core::registry::Build;
+
+    #[test]
+    fn every_kind_has_its_own_name_and_fields_that_can_be_read() {
+        for (index, kind) in kinds().iter().enumerate() {
+            assert_eq!(check_fields(kind.fields), Ok(()), "{}", kind.name);
+            let earlier = &kinds()[..index];
+            assert!(earlier.iter().all(|other| other.name != kind.name));
+        }
+    }
+
+    #[test]
+    fn every_kind_in_this_build_is_built_from_its_table() {
+        let context = Context::new(&|_| None);
+        let facts = Facts::default();
+        for kind in kinds() {
+            let text = match kind.name {
+                "http" => "url = \"https://a.example/\"",
+                _ => "",
+            };
+            let document = Document::parse(&context, kind.name, text.as_bytes()).unwrap();
+            let reader = Reader::root(&context, &document, kind.fields);
+            let build = Build {
+                names: Names { env: &[] },
+                facts: &facts,
+            };
+            let built = kind.build.map(|make| make(&reader, &build).is_some());
+            let wanted = match kind.name {
+                "http" => cfg!(feature = "http").then_some(true),
+                _ => Some(true),
+            };
+            assert_eq!(built, wanted, "{}", kind.name);
+        }
+        assert_eq!(context.finish().render(), "");
+    }
+
+    /// The keys that every sink has are read elsewhere.
+    #[test]
+    fn no_kind_takes_a_key_that_all_sinks_have() {
+        const COMMON: [&str; 8] = [
+            "type",
+            "when",
+            "after",
+            "queue",
+            "retry",
+            "breaker",
+            "timeout",
+            "unredacted",
+        ];
+        for field in kinds().iter().flat_map(|kind| kind.fields) {
+            assert!(!COMMON.contains(&field.name), "{}", field.name);
+        }
+    }
+}

@@ -343,6 +343,16 @@ impl<'a> Reader<'a> {
         self.context.mark(self.source, marks);
     }
 
+    /// Keeps a value out of the lines of source that are printed with problems: it holds a credential where none is
+    /// expected.
+    pub fn hide(&self, span: Range<usize>) {
+        let marks = Marks {
+            hidden: vec![span],
+            ..Marks::default()
+        };
+        self.context.mark(self.source, marks);
+    }
+
     /// Reports a value that means nothing or does not fit the others. The message must not hold a value that
     /// came from the environment; see [`quote`](Reader::quote).
     pub fn error(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {

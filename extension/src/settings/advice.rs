@@ -20,8 +20,7 @@ pub(super) fn give(
     }
     of_redaction(root, transforms);
     of_unused(root, transforms, sinks);
-    let types = receiver.types;
-    if !(types.platform || types.function || types.extension) {
+    if !(receiver.platform || receiver.function || receiver.extension) {
         let message = "`types` names no source, so that every record counts as filtered";
         let help = "write for example `types = [\"platform\", \"function\"]`";
         root.warning(place_of_types(root), message, help);
@@ -31,7 +30,7 @@ pub(super) fn give(
         .iter()
         .zip(sinks)
         .filter(|(_, sink)| sink.kind == "console");
-    if types.extension && consoles.any(|((_, reader), _)| !reader.has("path")) {
+    if receiver.extension && consoles.any(|((_, reader), _)| !reader.has("path")) {
         let message = "a console sink on standard output makes records of type `extension`, which it takes in again";
         let help = "take `\"extension\"` out of `types`, or give the console a `path`";
         root.warning(place_of_types(root), message, help);

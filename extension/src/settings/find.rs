@@ -17,17 +17,17 @@ pub const PLACES: [&str; 2] = ["/var/task/tapline.toml", "/opt/tapline/tapline.t
 /// The smallest configuration that works: the text of `config-examples/minimal.toml`.
 pub const MINIMAL: &str = "version = 1\n\n[sink.out]\ntype = \"console\"\n";
 
-/// A configuration file that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigFile {
-    /// As messages name it: its path.
-    pub name: String,
-    /// Its content; longer than [`FILE_BYTES_MAX`] by one byte where the file is too long.
-    pub bytes: Vec<u8>,
+/// The name and the content of the configuration on the disk; see [`find_config`].
+///
+/// # Errors
+///
+/// Those of [`find_config`].
+pub fn find(variable: &dyn Fn(&str) -> Option<String>) -> Result<(String, Vec<u8>), String> {
+    find_config(variable, &read_file)
 }
 
 /// Finds and reads the configuration: exactly the file that `TAPLINE_CONFIG` names, if it is set; else the first of
-/// [`PLACES`] that exists. Give [`read_file`] to read from the disk.
+/// [`PLACES`] that exists. Gives its name, for messages, and its content.
 ///
 /// # Errors
 ///
@@ -35,10 +35,10 @@ pub struct ConfigFile {
 pub fn find_config(
     variable: &dyn Fn(&str) -> Option<String>,
     read: &dyn Fn(&str) -> io::Result<Vec<u8>>,
-) -> Result<ConfigFile, String> {
+) -> Result<(String, Vec<u8>), String> {
     if let Some(name) = variable(CONFIG_VARIABLE).filter(|name| !name.is_empty()) {
         return match read(&name) {
-            Ok(bytes) => Ok(ConfigFile { name, bytes }),
+            Ok(bytes) => Ok((name, bytes)),
             Err(error) => {
                 let what = format!("`{name}`, named by {CONFIG_VARIABLE}, cannot be read: {error}");
                 Err(with_minimal(&what))
@@ -48,8 +48,7 @@ pub fn find_config(
     for name in PLACES {
         match read(name) {
             Ok(bytes) => {
-                let name = name.to_owned();
-                return Ok(ConfigFile { name, bytes });
+                return Ok((name.to_owned(), bytes));
             }
             Err(error) if is_absent(&error) => {}
             // Falling through to another file would run a configuration that nobody meant.
@@ -98,7 +97,7 @@ mod tests {
             _ if files.contains(&name) => Ok(Vec::new()),
             _ => Err(io::ErrorKind::NotFound.into()),
         };
-        find_config(&variable, &read).map(|file| file.name)
+        find_config(&variable, &read).map(|(name, _)| name)
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn kinds() -> Kinds {
     }
 }
 
-fn read_in(place: Place, text: &str) -> (Result<Settings, Diagnostics>, Facts) {
+fn read_in(place: Place, text: &str) -> (Load, Facts) {
     let mut facts = Facts {
         function_memory: Some(128 << 20),
         ..Facts::default()
@@ -93,22 +93,22 @@ fn read_in(place: Place, text: &str) -> (Result<Settings, Diagnostics>, Facts) {
 
 fn runs(text: &str) -> Settings {
     match read_in(Place::Lambda, text).0 {
-        Ok(settings) => settings,
-        Err(diagnostics) => panic!("{}", diagnostics.render()),
+        Load::Runs(settings) => settings,
+        Load::Parked(diagnostics) => panic!("{}", diagnostics.render()),
     }
 }
 
 fn parked(text: &str) -> String {
     match read_in(Place::Lambda, text).0 {
-        Ok(_) => panic!("it runs: {text}"),
-        Err(diagnostics) => diagnostics.render(),
+        Load::Runs(_) => panic!("it runs: {text}"),
+        Load::Parked(diagnostics) => diagnostics.render(),
     }
 }
 
 fn warnings_offline(text: &str) -> String {
     match read_in(Place::Offline, text).0 {
-        Ok(settings) => settings.diagnostics.render(),
-        Err(diagnostics) => panic!("{}", diagnostics.render()),
+        Load::Runs(settings) => settings.diagnostics.render(),
+        Load::Parked(diagnostics) => panic!("{}", diagnostics.render()),
     }
 }
 
@@ -129,11 +129,9 @@ fn defaults_are_those_of_the_contract() {
         settings.receiver,
         ReceiverSettings {
             api: Api::Telemetry,
-            types: Types {
-                platform: true,
-                function: true,
-                extension: false
-            },
+            platform: true,
+            function: true,
+            extension: false,
             env: Vec::new(),
         }
     );
@@ -159,10 +157,12 @@ fn every_key_arrives_where_it_belongs() {
         [sink.out]\ntype = 'hole'\nwhen = 'env.STAGE == \"prod\"'\ntimeout = '1s'\nretry.max_attempts = 2\n\
         breaker.strikes = 5\nqueue = { bytes = '1MiB', overflow = 'drop_newest' }\nbytes_per_hour = 'none'\n";
     let (loaded, facts) = read_in(Place::Lambda, text);
-    let settings = loaded.unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render()));
+    let Load::Runs(settings) = loaded else {
+        panic!("it is parked");
+    };
     assert_eq!(settings.memory, 16 << 20);
     assert_eq!(settings.receiver.api, Api::Logs);
-    assert!(settings.receiver.types.extension && !settings.receiver.types.platform);
+    assert!(settings.receiver.extension && !settings.receiver.platform);
     assert_eq!(settings.receiver.env, ["STAGE", "NONE"]);
     assert_eq!(facts.env, [("STAGE".to_owned(), "prod".to_owned())]);
     assert_eq!(settings.flush.strategy, Strategy::End);

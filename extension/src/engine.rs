@@ -1,0 +1,305 @@
+//! Turns what happens outside into steps of the lifecycle, and does what it says. One task owns all of it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tapline_core::bell::Bell;
+use tapline_core::facts::Facts;
+use tapline_core::invocation::Invocations;
+use tapline_core::ledger::{Ledger, add};
+use tapline_core::level::Level;
+use tapline_core::pipeline::Pipeline;
+use tapline_core::platform::PlatformEvent;
+use tapline_core::port::{Goal, Identity, Port};
+use tapline_core::transform::Context;
+use tapline_core::view::Scratch;
+use tapline_core::world::{Instant, World, either};
+
+use crate::decode::{Decoded, Decoder};
+use crate::extensions_api::NextEvent;
+use crate::lifecycle::{Actions, Clock, Event, Lifecycle};
+use crate::next::Next;
+use crate::receiver::{Arrival, Receiver};
+use crate::settings::Strategy;
+use crate::world::RealWorld;
+
+/// At SHUTDOWN, longest wait for what the platform still has: mostly the last `platform.report`.
+const LAST_WORDS: Duration = Duration::from_millis(150);
+
+/// At SHUTDOWN, silence after which nothing more is expected.
+const SILENCE: Duration = Duration::from_millis(25);
+
+/// Everything that one environment's life needs.
+pub struct Engine {
+    /// Clocks, timers, randomness.
+    pub world: RealWorld,
+    /// The listener's side of the ingress queue.
+    pub receiver: Rc<Receiver>,
+    /// The poll for events.
+    pub next: Rc<Next>,
+    /// Splits bodies into records.
+    pub decoder: Decoder,
+    /// Transforms and taps.
+    pub pipeline: Pipeline,
+    /// The sinks.
+    pub ports: Vec<Rc<Port>>,
+    /// Rings when a sink got on.
+    pub progress: Rc<Bell>,
+    /// The counts.
+    pub ledger: Rc<Ledger>,
+    /// The function and its environment.
+    pub facts: Facts,
+    /// The invocations that are known.
+    pub invocations: Invocations,
+    /// Gives records their ids.
+    pub identity: Rc<Identity>,
+    /// Buffers to decode into.
+    pub scratch: Scratch,
+    /// Decides what to do.
+    pub lifecycle: Lifecycle,
+    /// How sinks are driven.
+    pub strategy: Strategy,
+    /// The invocation whose `platform.report` has not come yet.
+    pub report_outstanding: Option<String>,
+}
+
+impl Engine {
+    /// Lives until the environment is shut down. Returns when everything is drained, or its time is over.
+    pub async fn run(mut self) -> Engine {
+        if self.strategy == Strategy::Continuous {
+            self.ports.iter().for_each(|port| port.set_goal(Goal::Continuous));
+        }
+        let mut drain = self.step(Event::Started);
+        loop {
+            if let Some(until) = drain {
+                self.drain(until).await;
+                return self;
+            }
+            drain = self.turn();
+            if drain.is_none() && self.receiver.ingress.is_empty() {
+                self.wait().await;
+            } else {
+                // Other tasks, the listener among them, come first before the next body.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Looks at everything once. Gives the moment at which all must end, once that is known.
+    fn turn(&mut self) -> Option<Instant> {
+        if let Some(arrival) = self.receiver.ingress.pop() {
+            self.take_in(arrival);
+        }
+        if self.decoder.fragment_due().is_some_and(|due| due <= self.world.now()) {
+            self.expire_fragment();
+        }
+        if let Some(event) = self.next.take() {
+            self.world.unpark();
+            let drain = self.next_event(event);
+            if drain.is_some() {
+                return drain;
+            }
+        }
+        if self.lifecycle.hold().is_some() && self.settled() {
+            self.step(Event::Settled);
+        }
+        if self.lifecycle.wake_at().is_some_and(|wake| wake <= self.world.now()) {
+            self.step(Event::Tick);
+        }
+        None
+    }
+
+    /// Sleeps until something may have happened.
+    async fn wait(&self) {
+        let mut wake = self.lifecycle.wake_at().unwrap_or(Instant::NEVER);
+        if let Some((since, _)) = self.lifecycle.hold() {
+            let allowances = self.ports.iter().map(|port| since + port.breaker.borrow().hold_allowance());
+            // A used-up allowance was looked at already; only one that ends later is worth waking for.
+            wake = allowances.filter(|at| *at > self.world.now()).fold(wake, Instant::min);
+        }
+        wake = self.decoder.fragment_due().map_or(wake, |due| due.min(wake));
+        let something = either(self.receiver.ingress.ready(), self.next.bell.rung());
+        let something = either(something, self.progress.rung());
+        either(something, self.world.sleep_until(wake)).await;
+    }
+
+    fn clock(&self) -> Clock {
+        Clock {
+            now: self.world.now(),
+            wall_ms: self.world.wall_ms(),
+        }
+    }
+
+    /// Whether no sink is worth waiting for in this hold.
+    fn settled(&self) -> bool {
+        let Some((since, until)) = self.lifecycle.hold() else { return true };
+        let now = self.world.now();
+        !self.ports.iter().any(|port| {
+            let until = until.min(since + port.breaker.borrow().hold_allowance());
+            now < until && port.holds(until)
+        })
+    }
+
+    fn step(&mut self, event: Event<'_>) -> Option<Instant> {
+        let actions = self.lifecycle.step(self.clock(), event);
+        self.act(actions)
+    }
+
+    fn act(&mut self, actions: Actions) -> Option<Instant> {
+        if let Some(since) = actions.hold_ended {
+            let held = self.world.now().since(since);
+            self.ports.iter().for_each(|port| port.hold_ended(&self.world, held));
+        }
+        if actions.flush && self.strategy != Strategy::Continuous {
+            self.ports.iter().for_each(|port| port.set_goal(Goal::Flush));
+        }
+        if actions.next {
+            self.next.ask();
+        }
+        if actions.park {
+            self.world.park();
+        }
+        actions.drain
+    }
+
+    fn next_event(&mut self, event: NextEvent) -> Option<Instant> {
+        match event {
+            NextEvent::Invoke {
+                request_id,
+                deadline_ms,
+                function_arn,
+            } => {
+                self.facts.learn_arn(&function_arn);
+                self.report_outstanding = Some(request_id.clone());
+                self.step(Event::Invoke {
+                    request_id: &request_id,
+                    deadline_ms,
+                })
+            }
+            NextEvent::Shutdown { deadline_ms, reason } => {
+                self.world.log(Level::Info, &format!("shutdown: {reason}"));
+                self.step(Event::Shutdown { deadline_ms })
+            }
+            NextEvent::Unknown => None,
+        }
+    }
+
+    fn take_in(&mut self, arrival: Arrival) {
+        if self.decoder.is_redelivered(&arrival.bytes) {
+            add(&self.ledger.duplicates, 1);
+            return;
+        }
+        let now = self.world.now();
+        let decoded = self.decoder.decode(
+            arrival.bytes,
+            arrival.charge,
+            arrival.arrived_ms,
+            now,
+            &mut self.invocations,
+            &self.identity,
+            &self.ledger,
+        );
+        self.process(decoded);
+    }
+
+    fn expire_fragment(&mut self) {
+        let (now, wall_ms) = (self.world.now(), self.world.wall_ms());
+        let decoded = self.decoder.expire(now, wall_ms, &mut self.invocations, &self.identity, &self.ledger);
+        self.process(decoded);
+    }
+
+    /// Hands records to the pipeline, then events to the lifecycle: a flush must find what came before it.
+    fn process(&mut self, decoded: Decoded) {
+        let context = Context {
+            world: &self.world,
+            facts: &self.facts,
+            invocations: &self.invocations,
+            ledger: &self.ledger,
+            scratch: &self.scratch,
+        };
+        for batch in decoded.batches {
+            self.pipeline.process(batch, &context);
+        }
+        self.step(Event::Arrived);
+        for event in decoded.events {
+            self.platform_event(event);
+        }
+    }
+
+    fn platform_event(&mut self, event: PlatformEvent) {
+        match event {
+            PlatformEvent::RuntimeDone { request_id, time_ms, .. } => {
+                self.step(Event::RuntimeDone {
+                    request_id: &request_id,
+                    time_ms,
+                });
+            }
+            PlatformEvent::Report { request_id, .. } => {
+                if self.report_outstanding.as_deref() == Some(request_id.as_str()) {
+                    self.report_outstanding = None;
+                }
+            }
+            PlatformEvent::RestoreStart => {
+                // Every copy of a snapshot would otherwise give out the same ids.
+                let instance = self.world.fresh_hex();
+                self.identity.instance.set(instance);
+                self.facts.instance = String::from_utf8_lossy(&instance).into_owned();
+            }
+            PlatformEvent::LogsDropped { records } => add(&self.ledger.lost_by_platform, records),
+            _ => {}
+        }
+    }
+
+    /// Takes in the platform's last words, then gives every sink the rest of the time, all at once.
+    async fn drain(&mut self, until: Instant) {
+        self.ports.iter().for_each(|port| port.set_goal(Goal::Flush));
+        self.last_words(until).await;
+        self.expire_all();
+        self.ports.iter().for_each(|port| port.set_goal(Goal::Drain(until)));
+        while self.world.now() < until && !self.ports.iter().all(|port| port.ended.get()) {
+            match self.receiver.ingress.pop() {
+                Some(arrival) => self.take_in(arrival),
+                None => {
+                    let something = either(self.receiver.ingress.ready(), self.progress.rung());
+                    either(something, self.world.sleep_until(until)).await;
+                }
+            }
+        }
+        while let Some(arrival) = self.receiver.ingress.pop() {
+            self.take_in(arrival);
+        }
+        self.expire_all();
+    }
+
+    async fn last_words(&mut self, until: Instant) {
+        let start = self.world.now();
+        let latest = until.min(start + LAST_WORDS);
+        let mut quiet_at = start + SILENCE;
+        loop {
+            while let Some(arrival) = self.receiver.ingress.pop() {
+                self.take_in(arrival);
+                quiet_at = self.world.now() + SILENCE;
+            }
+            let end = if self.report_outstanding.is_some() { latest } else { quiet_at.min(latest) };
+            if self.world.now() >= end {
+                return;
+            }
+            either(self.receiver.ingress.ready(), self.world.sleep_until(end)).await;
+        }
+    }
+
+    /// Gives out everything that decoder and transforms hold back.
+    fn expire_all(&mut self) {
+        let wall_ms = self.world.wall_ms();
+        let decoded = self.decoder.expire(Instant::NEVER, wall_ms, &mut self.invocations, &self.identity, &self.ledger);
+        self.process(decoded);
+        let context = Context {
+            world: &self.world,
+            facts: &self.facts,
+            invocations: &self.invocations,
+            ledger: &self.ledger,
+            scratch: &self.scratch,
+        };
+        self.pipeline.drain(&context);
+    }
+}

@@ -1,0 +1,321 @@
+//! The extension's whole life in Lambda: register, set up, run, drain, end.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use tapline_core::bell::Bell;
+use tapline_core::budget::Budget;
+use tapline_core::delivery;
+use tapline_core::facts::Facts;
+use tapline_core::invocation::Invocations;
+use tapline_core::ledger::Ledger;
+use tapline_core::level::Level;
+use tapline_core::pipeline::{Pipeline, Tap};
+use tapline_core::port::{Identity, Port};
+use tapline_core::room::Room;
+use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
+use tapline_core::view::Scratch;
+use tapline_core::world::{Boxed, World};
+use tokio::task::LocalSet;
+
+use crate::address::{self, Address};
+use crate::api::Client;
+use crate::decode::Decoder;
+use crate::engine::Engine;
+use crate::extensions_api::{ExtensionsApi, NextEvent, Registration};
+use crate::lifecycle::{Conditions, Lifecycle};
+use crate::next::{self, Next};
+use crate::receiver::Receiver;
+use crate::settings::{self, Kinds, Load, Place, Settings, SinkPlan};
+use crate::subscription::{self, Streams, Subscribed};
+use crate::world::{RealWorld, write_line};
+
+/// How long the platform gathers records before it delivers them, in milliseconds: the least it allows, because the
+/// end of an invocation is waited for.
+const GATHER_MS: u32 = 25;
+/// The same on Managed Instances, where nothing is waited for.
+const GATHER_MANAGED_MS: u32 = 1_000;
+
+/// What `TAPLINE_MODE` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    On,
+    Shadow,
+    Off,
+}
+
+impl Mode {
+    fn read(world: &dyn World) -> Mode {
+        match world.variable("TAPLINE_MODE").as_deref() {
+            None | Some("on") => Mode::On,
+            Some("shadow") => Mode::Shadow,
+            Some("off") => Mode::Off,
+            Some(_) => {
+                world.log(Level::Error, "`TAPLINE_MODE` is neither `on`, `shadow` nor `off`; nothing is exported");
+                Mode::Off
+            }
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Mode::On => "on",
+            Mode::Shadow => "shadow",
+            Mode::Off => "off",
+        }
+    }
+}
+
+/// Runs the extension. `path` is how the platform started it: its file name is the name to register.
+pub fn main(kinds: Kinds, endpoint: &str, path: &str) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            write_line(format!("{{\"tapline\":\"error\",\"message\":\"no runtime: {error}\"}}").as_bytes());
+            return ExitCode::FAILURE;
+        }
+    };
+    let name = Path::new(path).file_name().map_or_else(|| "tapline".into(), |name| name.to_string_lossy().into_owned());
+    let code = LocalSet::new().block_on(&runtime, life(kinds, endpoint, &name));
+    // A name that is still being resolved must not delay the end.
+    runtime.shutdown_background();
+    code
+}
+
+async fn life(kinds: Kinds, endpoint: &str, name: &str) -> ExitCode {
+    let world = RealWorld::new();
+    let managed = world.variable("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref() == Some("lambda-managed-instances");
+    let events: &[&str] = if managed { &["SHUTDOWN"] } else { &["INVOKE", "SHUTDOWN"] };
+    let client = Client::new(endpoint, world.clone());
+    let subscriber = client.another();
+    let (mut api, registration) = match ExtensionsApi::register(client, name, events).await {
+        Ok(registered) => registered,
+        Err(error) => {
+            // Without a registration there is no way to answer the platform; staying would hang the environment.
+            world.log(Level::Error, &error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
+    let mode = Mode::read(&world);
+    if mode == Mode::Off {
+        return answer_only(api, &world).await;
+    }
+    let mut facts = read_facts(&world, &registration);
+    let settings = match read_settings(&kinds, &world, &mut facts) {
+        Ok(settings) => settings,
+        Err(message) => {
+            world.log(Level::Error, &format!("nothing is exported: {message}"));
+            if world.variable("TAPLINE_STRICT").is_some_and(|strict| strict != "0") {
+                report_and_end(&mut api, &world, &message).await;
+                return ExitCode::FAILURE;
+            }
+            return answer_only(api, &world).await;
+        }
+    };
+    let address = match address::bind(&world, endpoint, name).await {
+        Ok(address) => address,
+        Err(error) => {
+            world.log(Level::Error, &format!("nothing is exported: no port can be bound: {error}"));
+            return answer_only(api, &world).await;
+        }
+    };
+    let setup = Setup {
+        world: world.clone(),
+        api,
+        subscriber,
+        address,
+        settings,
+        facts,
+        mode,
+        managed,
+    };
+    setup.run().await
+}
+
+async fn report_and_end(api: &mut ExtensionsApi, world: &RealWorld, message: &str) {
+    if let Err(error) = api.init_error("Extension.ConfigInvalid", message).await {
+        world.log(Level::Error, &error.to_string());
+    }
+}
+
+/// Parked: answers the platform and does nothing else, so that the function runs on.
+async fn answer_only(mut api: ExtensionsApi, world: &RealWorld) -> ExitCode {
+    loop {
+        world.park();
+        if let NextEvent::Shutdown { .. } = next::poll(&mut api, world).await {
+            return ExitCode::SUCCESS;
+        }
+        world.unpark();
+    }
+}
+
+fn read_facts(world: &RealWorld, registration: &Registration) -> Facts {
+    let variable = |name: &str| world.variable(name).unwrap_or_default();
+    let or = |value: &Option<String>, name: &str| value.clone().unwrap_or_else(|| variable(name));
+    let memory_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").parse::<u64>().ok();
+    Facts {
+        function_name: or(&registration.function_name, "AWS_LAMBDA_FUNCTION_NAME"),
+        function_version: or(&registration.function_version, "AWS_LAMBDA_FUNCTION_VERSION"),
+        function_memory: memory_mb.map(|mb| mb << 20),
+        region: world.variable("AWS_REGION").unwrap_or_else(|| variable("AWS_DEFAULT_REGION")),
+        account_id: registration.account_id.clone().unwrap_or_default(),
+        init_type: variable("AWS_LAMBDA_INITIALIZATION_TYPE"),
+        instance: String::from_utf8_lossy(&world.fresh_hex()).into_owned(),
+        ..Facts::default()
+    }
+}
+
+/// The settings, or why there are none: one text with every problem.
+fn read_settings(kinds: &Kinds, world: &RealWorld, facts: &mut Facts) -> Result<Settings, String> {
+    let variable = |name: &str| world.variable(name);
+    let (file, bytes) = settings::find(&variable)?;
+    let strict = world.variable("TAPLINE_STRICT").is_some_and(|strict| strict != "0");
+    match settings::load(&file, &bytes, kinds, facts, &variable, Place::Lambda) {
+        Load::Parked(diagnostics) => Err(diagnostics.render()),
+        Load::Runs(mut settings) => {
+            if strict {
+                settings.diagnostics.strict();
+                if settings.diagnostics.has_errors() {
+                    return Err(settings.diagnostics.render());
+                }
+            }
+            for diagnostic in settings.diagnostics.iter() {
+                let level = match diagnostic.severity {
+                    tapline_core::config::Severity::Error => Level::Error,
+                    tapline_core::config::Severity::Warning => Level::Warn,
+                };
+                world.log(level, &diagnostic.line());
+            }
+            Ok(settings)
+        }
+    }
+}
+
+struct Setup {
+    world: RealWorld,
+    api: ExtensionsApi,
+    subscriber: Client,
+    address: Address,
+    settings: Settings,
+    facts: Facts,
+    mode: Mode,
+    managed: bool,
+}
+
+impl Setup {
+    async fn run(mut self) -> ExitCode {
+        let budget = Budget::new(self.settings.memory);
+        let progress = Rc::new(Bell::default());
+        let mut instance = [b'0'; 32];
+        instance.copy_from_slice(&self.world.fresh_hex());
+        self.facts.instance = String::from_utf8_lossy(&instance).into_owned();
+        let identity = Rc::new(Identity::new(instance));
+        let taps = self.open_ports(&budget, &progress, &identity);
+        let ports: Vec<Rc<Port>> = taps.iter().map(|tap| tap.port.clone()).collect();
+        let ledger = Rc::new(Ledger::default());
+        let room = Room::new(budget, ports.iter().cloned());
+        let receiver =
+            Rc::new(Receiver::new(&self.address.token, self.managed, ledger.clone(), room, self.world.clone()));
+        let uri = self.address.uri();
+        tokio::task::spawn_local(receiver.clone().serve(self.address.listener));
+        let request = subscription::Request {
+            identifier: self.api.identifier(),
+            uri: &uri,
+            streams: Streams {
+                function: self.settings.receiver.function,
+                extension: self.settings.receiver.extension,
+            },
+            timeout_ms: if self.managed { GATHER_MANAGED_MS } else { GATHER_MS },
+        };
+        let prefer = self.settings.receiver.api;
+        let subscribed = subscription::subscribe(&mut self.subscriber, &request, prefer, self.managed, &self.world).await;
+        let next = Rc::new(Next::default());
+        tokio::task::spawn_local(next.clone().run(self.api, self.world.clone()));
+        let init_type = self.facts.init_type.clone();
+        let engine = Engine {
+            receiver,
+            next,
+            decoder: Decoder::new(self.world.random()),
+            pipeline: Pipeline::new(self.settings.stages, taps),
+            ports,
+            progress,
+            ledger,
+            invocations: Invocations::new(self.managed, init_type.is_empty() || init_type == "on-demand"),
+            identity,
+            scratch: Scratch::default(),
+            lifecycle: Lifecycle::new(Conditions {
+                flush: self.settings.flush.clone(),
+                subscribed: matches!(subscribed, Subscribed::Yes { .. }),
+                managed: self.managed,
+                early_init: matches!(init_type.as_str(), "provisioned-concurrency" | "snap-start"),
+            }),
+            strategy: self.settings.flush.strategy,
+            report_outstanding: None,
+            facts: self.facts,
+            world: self.world,
+        };
+        let engine = engine.run().await;
+        print_ledger(&engine, self.mode);
+        ExitCode::SUCCESS
+    }
+
+    /// Starts the task of each sink and gives the taps of the pipeline.
+    fn open_ports(&mut self, budget: &Budget, progress: &Rc<Bell>, identity: &Rc<Identity>) -> Vec<Tap> {
+        let world: Rc<dyn World> = Rc::new(self.world.clone());
+        let shadow = self.mode == Mode::Shadow;
+        let plans = std::mem::take(&mut self.settings.sinks);
+        plans
+            .into_iter()
+            .map(|plan| open_port(plan, shadow, &world, budget, progress, identity))
+            .collect()
+    }
+}
+
+fn open_port(
+    plan: SinkPlan,
+    shadow: bool,
+    world: &Rc<dyn World>,
+    budget: &Budget,
+    progress: &Rc<Bell>,
+    identity: &Rc<Identity>,
+) -> Tap {
+    let disabled = plan.sink.is_none();
+    let port = Rc::new(Port::new(&plan.name, plan.delivery, disabled, progress.clone(), identity.clone()));
+    if let Some(sink) = plan.sink {
+        let sink: Box<dyn Sink> = if shadow { Box::new(Shadow) } else { sink };
+        tokio::task::spawn_local(delivery::run(port.clone(), sink, world.clone(), budget.clone()));
+    }
+    Tap {
+        port,
+        after: plan.after,
+        when: plan.when,
+    }
+}
+
+fn print_ledger(engine: &Engine, mode: Mode) {
+    let sinks: Vec<_> = engine.ports.iter().map(|port| (port.name.as_str(), &port.counts)).collect();
+    for (name, counts) in &sinks {
+        if let Err(broken) = engine.ledger.check(name, counts) {
+            debug_assert!(false, "{broken}");
+            engine.world.log(Level::Error, &format!("the ledger does not add up: {broken}"));
+        }
+    }
+    write_line(engine.ledger.line(mode.as_str(), &sinks).as_bytes());
+}
+
+/// Takes every record and sends none: `TAPLINE_MODE=shadow`.
+struct Shadow;
+
+impl Sink for Shadow {
+    fn limits(&self) -> CallLimits {
+        CallLimits {
+            records_max: 10_000,
+            bytes_max: 1 << 20,
+        }
+    }
+
+    fn deliver<'a>(&'a mut self, _: &'a Selection, _: Call<'a>) -> Boxed<'a, Outcome> {
+        Box::pin(std::future::ready(Outcome::from(Verdict::Accepted)))
+    }
+}

@@ -1,0 +1,214 @@
+//! The Extensions API `2020-01-01`: register, next, errors.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>, read 2026-11-23.
+
+use hyper::Method;
+use serde::Deserialize;
+
+use crate::api::{Answer, ApiError, Client};
+
+const BASE: &str = "/2020-01-01/extension";
+const IDENTIFIER: &str = "lambda-extension-identifier";
+
+/// What the platform said when the extension registered.
+#[derive(Debug, Clone, Default)]
+pub struct Registration {
+    /// Names the extension in every later request.
+    pub identifier: String,
+    /// The account of the function.
+    pub account_id: Option<String>,
+    /// The name of the function.
+    pub function_name: Option<String>,
+    /// The version of the function.
+    pub function_version: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Registered {
+    account_id: Option<String>,
+    function_name: Option<String>,
+    function_version: Option<String>,
+}
+
+/// An event of the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextEvent {
+    /// An invocation begins.
+    Invoke {
+        /// Its request id.
+        request_id: String,
+        /// When it times out: wall clock, milliseconds since 1970.
+        deadline_ms: i64,
+        /// The ARN as invoked.
+        function_arn: String,
+    },
+    /// The environment ends.
+    Shutdown {
+        /// When it is killed: wall clock, milliseconds since 1970. `None`: not said.
+        deadline_ms: Option<i64>,
+        /// `spindown`, `timeout` or `failure`, in any case.
+        reason: String,
+    },
+    /// An event of a kind that is not known: answered by asking for the next.
+    Unknown,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Event {
+    event_type: String,
+    deadline_ms: Option<i64>,
+    request_id: String,
+    invoked_function_arn: String,
+    shutdown_reason: String,
+}
+
+/// The extension's side of the Extensions API.
+pub struct ExtensionsApi {
+    client: Client,
+    identifier: String,
+}
+
+impl ExtensionsApi {
+    /// Registers under the binary's own file name: another one would make it an internal extension.
+    ///
+    /// # Errors
+    ///
+    /// When the platform refuses, or does not answer.
+    pub async fn register(
+        mut client: Client,
+        name: &str,
+        events: &[&str],
+    ) -> Result<(ExtensionsApi, Registration), ApiError> {
+        let headers = [
+            ("lambda-extension-name", name),
+            ("lambda-extension-accept-feature", "accountId"),
+        ];
+        let body = serde_json::json!({ "events": events }).to_string().into_bytes();
+        let path = format!("{BASE}/register");
+        let answer = client.request(Method::POST, &path, &headers, body).await?;
+        if answer.status != 200 {
+            return Err(ApiError(format!("register was refused: {}", answer.describe())));
+        }
+        let identifier = answer.header(IDENTIFIER).unwrap_or_default().to_owned();
+        if identifier.is_empty() {
+            return Err(ApiError("register was answered without an identifier".to_owned()));
+        }
+        let known: Registered = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let registration = Registration {
+            identifier: identifier.clone(),
+            account_id: known.account_id,
+            function_name: known.function_name,
+            function_version: known.function_version,
+        };
+        Ok((ExtensionsApi { client, identifier }, registration))
+    }
+
+    /// Names the extension in every request.
+    pub fn identifier(&self) -> &str {
+        &self.identifier
+    }
+
+    /// Says that all is done, and waits for what comes next. A 403 means that the environment is going down.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks or the platform answers with anything else.
+    pub async fn next(&mut self) -> Result<NextEvent, ApiError> {
+        let path = format!("{BASE}/event/next");
+        let answer = self.client.long_poll(&path, &[(IDENTIFIER, &self.identifier)]).await?;
+        match answer.status {
+            200 => Ok(read_event(&answer)),
+            403 => Ok(NextEvent::Shutdown {
+                deadline_ms: None,
+                reason: "refused".to_owned(),
+            }),
+            _ => Err(ApiError(format!("next was answered with {}", answer.describe()))),
+        }
+    }
+
+    /// Reports that the extension cannot start. Its process has to end after that.
+    ///
+    /// # Errors
+    ///
+    /// When the platform does not take it.
+    pub async fn init_error(&mut self, error_type: &str, message: &str) -> Result<(), ApiError> {
+        self.report("init/error", error_type, message).await
+    }
+
+    /// Reports that the extension cannot go on. Its process has to end after that.
+    ///
+    /// # Errors
+    ///
+    /// When the platform does not take it.
+    pub async fn exit_error(&mut self, error_type: &str, message: &str) -> Result<(), ApiError> {
+        self.report("exit/error", error_type, message).await
+    }
+
+    async fn report(&mut self, what: &str, error_type: &str, message: &str) -> Result<(), ApiError> {
+        let headers = [
+            (IDENTIFIER, self.identifier.as_str()),
+            ("lambda-extension-function-error-type", error_type),
+        ];
+        let body = serde_json::json!({ "errorMessage": message, "errorType": error_type, "stackTrace": [] });
+        let path = format!("{BASE}/{what}");
+        let answer = self.client.request(Method::POST, &path, &headers, body.to_string().into_bytes()).await?;
+        if (200..300).contains(&answer.status) {
+            return Ok(());
+        }
+        Err(ApiError(format!("{what} was refused: {}", answer.describe())))
+    }
+}
+
+fn read_event(answer: &Answer) -> NextEvent {
+    let Ok(event) = serde_json::from_slice::<Event>(&answer.body) else {
+        return NextEvent::Unknown;
+    };
+    match event.event_type.to_ascii_uppercase().as_str() {
+        "INVOKE" => NextEvent::Invoke {
+            request_id: event.request_id,
+            deadline_ms: event.deadline_ms.unwrap_or(0),
+            function_arn: event.invoked_function_arn,
+        },
+        "SHUTDOWN" => NextEvent::Shutdown {
+            deadline_ms: event.deadline_ms,
+            reason: event.shutdown_reason.to_ascii_lowercase(),
+        },
+        _ => NextEvent::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(body: &str) -> NextEvent {
+        read_event(&Answer {
+            status: 200,
+            headers: Default::default(),
+            body: body.to_owned().into(),
+        })
+    }
+
+    #[test]
+    fn events_are_read_leniently() {
+        let invoke = r#"{"eventType":"INVOKE","deadlineMs":1760000003123,"requestId":"r","invokedFunctionArn":"arn","tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1"},"new":1}"#;
+        let expected = NextEvent::Invoke {
+            request_id: "r".into(),
+            deadline_ms: 1_760_000_003_123,
+            function_arn: "arn".into(),
+        };
+        assert_eq!(event(invoke), expected);
+        let shutdown = r#"{"eventType":"SHUTDOWN","deadlineMs":676051,"shutdownReason":"SPINDOWN"}"#;
+        assert_eq!(
+            event(shutdown),
+            NextEvent::Shutdown {
+                deadline_ms: Some(676_051),
+                reason: "spindown".into()
+            }
+        );
+        assert_eq!(event(r#"{"eventType":"RESUME"}"#), NextEvent::Unknown);
+        assert_eq!(event("<html>"), NextEvent::Unknown);
+    }
+}

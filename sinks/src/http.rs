@@ -1,0 +1,302 @@
+//! `http`: requests with many records each, to whatever takes them.
+//!
+//! Protocol: HTTP/1.1, one POST or PUT a batch over one connection that is kept. Body: with `ndjson` the line of
+//! [`tapline_core::line`] for each record, each ended by a newline; with `json_array` the same between `[`, `,` and
+//! `]`; with `text` the message of each record, line breaks in it written as `\n` and `\r`, each ended by a newline.
+//! Every attempt carries `x-tapline-batch`, the same for the same records.
+//!
+//! Guarantee: at least once. An attempt whose answer was lost is repeated; the batch id and, in JSON, the ids of the
+//! records tell.
+//!
+//! - 2xx: accepted, whatever the body says.
+//! - 429, 408, 425, 5xx but for 501 and 505: tried again, not before `Retry-After` (seconds or a date).
+//! - 413: sent again in two halves; one record alone is rejected.
+//! - other statuses, redirects too: rejected, with the status as reason.
+//! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again.
+//!
+//! # Limits
+//!
+//! `batch.bytes` counts records before encoding and compression. An encoded request is held once, with gzip twice,
+//! until its answer. No proxy, no HTTP/2, no client certificates; see [`crate::shared::http`] for what is read of an
+//! answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Method;
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use tapline_core::config::{Field, FieldKind, Fields, Reader};
+use tapline_core::registry::{Build, SinkKind};
+use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
+use tapline_core::world::Boxed;
+
+use crate::shared::classify::classify;
+use crate::shared::headers::{self, AUTH_FIELDS, not_built};
+use crate::shared::http::{Client, Outgoing};
+use crate::shared::tls::Tls;
+use crate::shared::url::{self, Url};
+use encode::{Encoder, Framing};
+
+mod encode;
+#[cfg(test)]
+mod tests;
+
+/// The row of this sink.
+pub(crate) const KIND: SinkKind = SinkKind {
+    name: "http",
+    feature: "http",
+    fields: FIELDS,
+    build: Some(build),
+};
+
+const FIELDS: Fields = &[
+    Field {
+        name: "url",
+        kind: FieldKind::Text,
+        default: "",
+        required: true,
+        doc: "Where requests go, `http://` or `https://`. Credentials belong into `headers` or `auth`.",
+    },
+    Field {
+        name: "method",
+        kind: FieldKind::Choice(&["POST", "PUT"]),
+        default: "\"POST\"",
+        required: false,
+        doc: "Method of the requests.",
+    },
+    Field {
+        name: "framing",
+        kind: FieldKind::Choice(&["ndjson", "json_array", "text"]),
+        default: "\"ndjson\"",
+        required: false,
+        doc: "How records become a body. `ndjson`: a line of JSON each; `json_array`: one JSON array; `text`: the \
+              message alone, a line each.",
+    },
+    Field {
+        name: "compression",
+        kind: FieldKind::Choice(&["none", "gzip"]),
+        default: "\"none\"",
+        required: false,
+        doc: "Compression of the body. With `gzip` a body that it does not make smaller is still sent as it is.",
+    },
+    Field {
+        name: "headers",
+        kind: FieldKind::Map(&FieldKind::Secret),
+        default: "",
+        required: false,
+        doc: "Headers of every request, each a string or `{ env = \"NAME\" }` with an optional `prefix`.",
+    },
+    Field {
+        name: "auth",
+        kind: FieldKind::Table(AUTH_FIELDS),
+        default: "",
+        required: false,
+        doc: "Credentials that are sent as `Authorization`; exactly one of the keys.",
+    },
+    Field {
+        name: "batch",
+        kind: FieldKind::Table(BATCH_FIELDS),
+        default: "{}",
+        required: false,
+        doc: "How much one request holds.",
+    },
+    Field {
+        name: "connect_timeout",
+        kind: FieldKind::Duration {
+            min: Duration::from_millis(1),
+            max: Duration::from_secs(60),
+        },
+        default: "\"1s\"",
+        required: false,
+        doc: "Longest time for name, connection and TLS together. It counts towards `timeout`.",
+    },
+    Field {
+        name: "tls",
+        kind: FieldKind::Table(TLS_FIELDS),
+        default: "{}",
+        required: false,
+        doc: "Whom to trust.",
+    },
+    Field {
+        name: "preset",
+        kind: FieldKind::Any,
+        default: "",
+        required: false,
+        doc: "Framing and headers of a known service. Not in this version.",
+    },
+    Field {
+        name: "options",
+        kind: FieldKind::Any,
+        default: "",
+        required: false,
+        doc: "What the preset wants to know. Not in this version.",
+    },
+];
+
+const BATCH_FIELDS: Fields = &[
+    Field {
+        name: "records",
+        kind: FieldKind::Integer {
+            min: 1,
+            max: 10_000,
+        },
+        default: "1000",
+        required: false,
+        doc: "Most records of one request.",
+    },
+    Field {
+        name: "bytes",
+        kind: FieldKind::Size {
+            min: 1 << 10,
+            max: 8 << 20,
+        },
+        default: "\"1MiB\"",
+        required: false,
+        doc: "Most bytes of one request, before encoding and compression. One larger record still travels, alone.",
+    },
+];
+
+const TLS_FIELDS: Fields = &[
+    Field {
+        name: "ca",
+        kind: FieldKind::Text,
+        default: "",
+        required: false,
+        doc: "PEM file of certificates that are trusted beside the public ones. It is read with the first connection.",
+    },
+    Field {
+        name: "cert",
+        kind: FieldKind::Any,
+        default: "",
+        required: false,
+        doc: "Certificate of the client. Not in this version.",
+    },
+    Field {
+        name: "key",
+        kind: FieldKind::Secret,
+        default: "",
+        required: false,
+        doc: "Key of the client's certificate. Not in this version.",
+    },
+];
+
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("tapline/", env!("CARGO_PKG_VERSION")));
+const BATCH_ID: HeaderName = HeaderName::from_static("x-tapline-batch");
+
+/// Sends batches to one URL.
+struct Http {
+    client: Client,
+    encoder: Encoder,
+    method: Method,
+    /// Those that are the same on every request.
+    headers: HeaderMap,
+    limits: CallLimits,
+}
+
+fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Sink>> {
+    read(reader).map(|sink| Box::new(sink) as Box<dyn Sink>)
+}
+
+/// Reads everything before it gives up, so that all problems are shown at once.
+fn read(reader: &Reader<'_>) -> Option<Http> {
+    let later = ["preset", "options"].map(|key| refuse(reader, key));
+    let url = url::read(reader, "url");
+    let framing = reader.choice("framing");
+    let compression = reader.choice("compression");
+    let method = reader.choice("method");
+    let own_headers = headers::read(reader);
+    let limits = read_batch(reader);
+    let connect_timeout = reader.duration("connect_timeout");
+    let tls = read_tls(reader);
+    if later.contains(&true) {
+        return None;
+    }
+    let framing = match framing?.value {
+        "json_array" => Framing::JsonArray,
+        "text" => Framing::Text,
+        _ => Framing::Ndjson,
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, AGENT);
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(framing.content_type()),
+    );
+    headers.extend(own_headers?);
+    let url: Url = url?;
+    Some(Http {
+        client: Client::new(url, connect_timeout?.value, tls?),
+        encoder: Encoder::new(framing, compression?.value == "gzip"),
+        method: match method?.value {
+            "PUT" => Method::PUT,
+            _ => Method::POST,
+        },
+        headers,
+        limits: limits?,
+    })
+}
+
+/// Reports a key that is not in this version, where it is there.
+fn refuse(reader: &Reader<'_>, key: &str) -> bool {
+    let span = reader.key_span(key);
+    if let Some(span) = span.clone() {
+        not_built(reader, span, &format!("`{key}`"));
+    }
+    span.is_some()
+}
+
+fn read_batch(reader: &Reader<'_>) -> Option<CallLimits> {
+    let batch = reader.table("batch")?;
+    let (records, bytes) = (batch.integer("records"), batch.size("bytes"));
+    Some(CallLimits {
+        records_max: usize::try_from(records?.value).ok()?,
+        bytes_max: usize::try_from(bytes?.value).ok()?,
+    })
+}
+
+fn read_tls(reader: &Reader<'_>) -> Option<Tls> {
+    let tls = reader.table("tls")?;
+    let later = ["cert", "key"].map(|key| refuse(&tls, key));
+    let ca = tls.text("ca");
+    if later.contains(&true) || (tls.has("ca") && ca.is_none()) {
+        return None;
+    }
+    Some(Tls::new(ca.map(|path| path.value.into())))
+}
+
+impl Http {
+    async fn send(&mut self, records: &Selection, call: &Call<'_>) -> Verdict {
+        let encoded = self.encoder.encode(records, call.budget);
+        let mut headers = self.headers.clone();
+        if encoded.gzipped {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Ok(id) = HeaderValue::from_str(call.batch_id) {
+            headers.insert(BATCH_ID, id);
+        }
+        let outgoing = Outgoing {
+            method: self.method.clone(),
+            headers,
+            body: Bytes::clone(&encoded.body),
+        };
+        let answer = self.client.send(call, &outgoing).await;
+        drop(outgoing);
+        self.encoder.take_back(encoded, call.budget);
+        match answer {
+            Ok(answer) => classify(answer.status, &answer.headers, call.world.wall_ms()),
+            Err(failure) => failure.into(),
+        }
+    }
+}
+
+impl Sink for Http {
+    fn limits(&self) -> CallLimits {
+        self.limits
+    }
+
+    fn deliver<'a>(&'a mut self, records: &'a Selection, call: Call<'a>) -> Boxed<'a, Outcome> {
+        Box::pin(async move { self.send(records, &call).await.into() })
+    }
+}

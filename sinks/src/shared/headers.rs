@@ -1,0 +1,222 @@
+//! The headers and credentials that a sink's table sets.
+
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use tapline_core::config::{
+    Data, Field, FieldKind, Fields, Kind, Reader, Secret, Severity, Spanned,
+};
+
+/// Headers that the client sets itself, or that would change how a request is read.
+const RESERVED: [&str; 12] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-tapline-batch",
+];
+
+/// The keys of `auth`.
+pub(crate) const AUTH_FIELDS: Fields = &[
+    Field {
+        name: "bearer",
+        kind: FieldKind::Secret,
+        default: "",
+        required: false,
+        doc: "Token that is sent as `Authorization: Bearer …`.",
+    },
+    Field {
+        name: "basic",
+        kind: FieldKind::Table(BASIC_FIELDS),
+        default: "",
+        required: false,
+        doc: "User and password that are sent as `Authorization: Basic …`.",
+    },
+    Field {
+        name: "sigv4",
+        kind: FieldKind::Any,
+        default: "",
+        required: false,
+        doc: "Signing with the credentials of the function. Not in this version.",
+    },
+];
+
+const BASIC_FIELDS: Fields = &[
+    Field {
+        name: "user",
+        kind: FieldKind::Text,
+        default: "",
+        required: true,
+        doc: "Name of the user, without a colon.",
+    },
+    Field {
+        name: "password",
+        kind: FieldKind::Secret,
+        default: "",
+        required: true,
+        doc: "Password of the user.",
+    },
+];
+
+/// Reads the headers under `headers` and the credentials under `auth`. `None` after it reported what is wrong.
+pub(crate) fn read(reader: &Reader<'_>) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let secrets = reader.map_of_secrets("headers");
+    // What is missing of them was reported.
+    let mut right = match reader.raw("headers").map(|value| &value.data) {
+        None => true,
+        Some(Data::Table(entries)) => entries.len() == secrets.len(),
+        Some(_) => false,
+    };
+    for (name, secret) in &secrets {
+        right &= add(reader, &mut headers, name, secret);
+    }
+    if reader.has("auth") {
+        let authorization = read_auth(reader);
+        if let (true, Some(span)) = (headers.contains_key(AUTHORIZATION), reader.key_span("auth")) {
+            let help = "leave out `auth` or the header `authorization`";
+            reader.error(span, "`auth` and `headers` both set `authorization`", help);
+            right = false;
+        }
+        headers.insert(AUTHORIZATION, authorization?);
+    }
+    right.then_some(headers)
+}
+
+/// Adds one header; says whether it could be.
+fn add(
+    reader: &Reader<'_>,
+    headers: &mut HeaderMap,
+    name: &Spanned<String>,
+    secret: &Spanned<Secret>,
+) -> bool {
+    let Ok(header) = HeaderName::from_bytes(name.value.as_bytes()) else {
+        let help = "write letters, digits and `-`, without spaces and colon";
+        reader.error(name.span.clone(), "this is no name of a header", help);
+        return false;
+    };
+    if RESERVED.contains(&header.as_str()) {
+        let message = format!("the header `{header}` is set by Tapline alone");
+        reader.error(name.span.clone(), message, "leave it out");
+        return false;
+    }
+    if headers.contains_key(&header) {
+        let message = format!("the header `{header}` is there twice");
+        let help = "write it once; upper and lower case are the same";
+        reader.error(name.span.clone(), message, help);
+        return false;
+    }
+    let what = format!("the value of the header `{header}`");
+    match value(reader, &what, secret.value.expose().as_bytes(), secret) {
+        Some(value) => headers.insert(header, value).is_none(),
+        None => false,
+    }
+}
+
+/// A header value that is never shown; reports what cannot be one, without showing it.
+fn value(
+    reader: &Reader<'_>,
+    what: &str,
+    bytes: &[u8],
+    place: &Spanned<Secret>,
+) -> Option<HeaderValue> {
+    match HeaderValue::from_bytes(bytes) {
+        Ok(mut value) => {
+            value.set_sensitive(true);
+            Some(value)
+        }
+        Err(_) => {
+            let message = format!("{what} holds a line break or another control character");
+            let help = "take it out; a secret read from a file often ends with a line break";
+            reader.error(place.span.clone(), message, help);
+            None
+        }
+    }
+}
+
+fn read_auth(reader: &Reader<'_>) -> Option<HeaderValue> {
+    let auth = reader.table("auth")?;
+    if let Some(span) = auth.key_span("sigv4") {
+        not_built(reader, span, "`sigv4`");
+        return None;
+    }
+    match (auth.has("bearer"), auth.has("basic")) {
+        (true, false) => {
+            let token = auth.secret("bearer")?;
+            let text = format!("Bearer {}", token.value.expose());
+            value(reader, "`bearer`", text.as_bytes(), &token)
+        }
+        (false, true) => {
+            let basic = auth.table("basic")?;
+            let (user, password) = (basic.text("user"), basic.secret("password"));
+            let (user, password) = (user?, password?);
+            if user.value.contains(':') {
+                let help = "a colon ends the name of a user; take it out";
+                reader.error(user.span, "`user` holds a colon", help);
+                return None;
+            }
+            let pair = format!("{}:{}", user.value, password.value.expose());
+            let text = format!("Basic {}", base64(pair.as_bytes()));
+            value(reader, "`basic`", text.as_bytes(), &password)
+        }
+        _ => {
+            let help = "write `{ bearer = … }` or `{ basic = { user = …, password = … } }`";
+            reader.error(auth.header(), "`auth` takes exactly one of its keys", help);
+            None
+        }
+    }
+}
+
+/// Reports a key that the contract knows and this version does not.
+pub(crate) fn not_built(reader: &Reader<'_>, span: std::ops::Range<usize>, what: &str) {
+    let message = format!("{what} is not in this version");
+    let help = "leave it out";
+    reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
+}
+
+/// RFC 4648 §4, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            if at > chunk.len() {
+                text.push('=');
+            } else {
+                let index = group >> (18 - 6 * at) & 63;
+                text.push(char::from(ALPHABET[index as usize]));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vectors of RFC 4648 §10.
+    #[test]
+    fn base64_is_as_its_standard_shows_it() {
+        let rows = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ];
+        for (plain, encoded) in rows {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+        assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
+    }
+}

@@ -1,0 +1,294 @@
+//! One HTTP/1.1 client for all sinks: one connection to one origin, kept between calls.
+//!
+//! There is no task behind it. hyper's connection is polled together with the request that travels on it, and rests
+//! when there is none; so a call that is dropped takes its connection with it, and a frozen process has nothing to
+//! catch up with.
+//!
+//! # Limits
+//!
+//! An answer may have 64 KiB of headers and gives at most its first 64 KiB of body; after a longer body, or one that
+//! takes longer than 1 s, the connection is closed. Redirects are never followed; `Content-Encoding` of an answer is
+//! not undone (none is asked for).
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper::header::{HOST, HeaderMap};
+use hyper::{Method, Request, Response, StatusCode};
+use tapline_core::sink::{Call, Verdict};
+use tapline_core::world::{Instant, Stream, World, before};
+
+use super::io::Io;
+use super::tls::Tls;
+use super::url::Url;
+
+/// A connection that rested longer than this is not used again, in running time. Common idle limits of servers and
+/// balancers begin at 20 s (S3) to 60 s (ALB).
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// Headers of an answer, in bytes.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Body of an answer, in bytes.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// Longest time for the body of an answer whose status is known.
+const BODY_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Sends requests to one origin.
+pub(crate) struct Client {
+    url: Url,
+    connect_timeout: Duration,
+    tls: Tls,
+    kept: Option<Live>,
+}
+
+/// What a sink sends. Host and length are the client's.
+pub(crate) struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// All other headers, in this order.
+    pub headers: HeaderMap,
+    /// The body, as it travels.
+    pub body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+}
+
+/// Why nothing came back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// A word: `connect`, `connect_timeout`, `tls`, `closed`, `malformed`.
+    pub why: &'static str,
+    /// At least one byte came back.
+    pub answered: bool,
+}
+
+impl Failure {
+    /// Not one byte came back.
+    pub fn unanswered(why: &'static str) -> Failure {
+        Failure {
+            why,
+            answered: false,
+        }
+    }
+}
+
+impl From<Failure> for Verdict {
+    fn from(failure: Failure) -> Verdict {
+        Verdict::Retry {
+            why: failure.why.into(),
+            after: None,
+            answered: failure.answered,
+        }
+    }
+}
+
+impl Client {
+    /// A client that connects with its first request.
+    pub fn new(url: Url, connect_timeout: Duration, tls: Tls) -> Client {
+        Client {
+            url,
+            connect_timeout,
+            tls,
+            kept: None,
+        }
+    }
+
+    /// Sends a request and waits for its answer, until the call's deadline.
+    ///
+    /// A request that fails on a kept connection before any byte of an answer is sent once more, at once, on a fresh
+    /// one: the destination had most likely closed it while it rested.
+    pub async fn send(&mut self, call: &Call<'_>, outgoing: &Outgoing) -> Result<Answer, Failure> {
+        if let Some(live) = self.take_kept(call.world).await {
+            match self.exchange(live, call, outgoing).await {
+                Err(Failure {
+                    answered: false, ..
+                }) => {}
+                answer => return answer,
+            }
+        }
+        let live = self.connect(call.world).await?;
+        self.exchange(live, call, outgoing).await
+    }
+
+    /// The kept connection, where it is probably still good.
+    async fn take_kept(&mut self, world: &dyn World) -> Option<Live> {
+        let mut live = self.kept.take()?;
+        let fresh = live.thaws == world.thaws() && world.now().since(live.used) <= IDLE_MAX;
+        (fresh && live.is_open().await).then_some(live)
+    }
+
+    async fn connect(&mut self, world: &dyn World) -> Result<Live, Failure> {
+        let deadline = world.now() + self.connect_timeout;
+        // Read before the first packet: a freeze while connecting makes the connection suspect too.
+        let thaws = world.thaws();
+        let stream = match before(world, deadline, self.open(world)).await {
+            Some(stream) => stream?,
+            None => return Err(Failure::unanswered("connect_timeout")),
+        };
+        let received = Rc::new(Cell::new(0));
+        let (sender, connection) = Builder::new()
+            .max_buf_size(HEAD_BYTES_MAX)
+            .handshake(Io::new(stream, received.clone()))
+            .await
+            .map_err(|_| Failure::unanswered("closed"))?;
+        Ok(Live {
+            sender,
+            connection: Box::pin(connection),
+            received,
+            ended: false,
+            thaws,
+            used: world.now(),
+        })
+    }
+
+    async fn open(&mut self, world: &dyn World) -> Result<Box<dyn Stream>, Failure> {
+        let stream = world
+            .connect(&self.url.host, self.url.port)
+            .await
+            .map_err(|_| Failure::unanswered("connect"))?;
+        if self.url.https {
+            self.tls.wrap(world, &self.url.host, stream).await
+        } else {
+            Ok(stream)
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        mut live: Live,
+        call: &Call<'_>,
+        outgoing: &Outgoing,
+    ) -> Result<Answer, Failure> {
+        let received = live.received.get();
+        let request = self.request(outgoing);
+        let answer = match live.head(request).await {
+            Ok(answer) => answer,
+            Err(why) => {
+                return Err(Failure {
+                    why,
+                    answered: live.received.get() > received,
+                });
+            }
+        };
+        let (head, body) = answer.into_parts();
+        if live.finish(body, call).await {
+            live.thaws = call.world.thaws();
+            live.used = call.world.now();
+            self.kept = Some(live);
+        }
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+        })
+    }
+
+    fn request(&self, outgoing: &Outgoing) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(outgoing.body.clone()));
+        *request.method_mut() = outgoing.method.clone();
+        *request.uri_mut() = self.url.target.clone();
+        let headers = request.headers_mut();
+        headers.reserve(outgoing.headers.len() + 1);
+        headers.insert(HOST, self.url.host_header.clone());
+        headers.extend(outgoing.headers.clone());
+        request
+    }
+}
+
+/// A connection that is open, as far as is known.
+struct Live {
+    sender: SendRequest<Full<Bytes>>,
+    connection: Pin<Box<Connection<Io, Full<Bytes>>>>,
+    received: Rc<Cell<u64>>,
+    /// hyper has closed it; it must not be polled again.
+    ended: bool,
+    /// See [`World::thaws`]; as of its last use.
+    thaws: u64,
+    used: Instant,
+}
+
+impl Live {
+    /// Whether the connection can take a request: nothing came in meanwhile, not even its end.
+    async fn is_open(&mut self) -> bool {
+        std::future::poll_fn(|context| {
+            self.ended = self.ended || self.connection.as_mut().poll(context).is_ready();
+            let ready = self.sender.poll_ready(context);
+            Poll::Ready(!self.ended && matches!(ready, Poll::Ready(Ok(()))))
+        })
+        .await
+    }
+
+    /// Sends a request and reads the head of its answer.
+    async fn head(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, &'static str> {
+        let answer = self.sender.send_request(request);
+        match drive(&mut self.connection, &mut self.ended, answer).await {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) if error.is_parse() => Err("malformed"),
+            _ => Err("closed"),
+        }
+    }
+
+    /// Reads the body away, within limits. Says whether the connection can be kept.
+    async fn finish(&mut self, body: Incoming, call: &Call<'_>) -> bool {
+        let now = call.world.now();
+        // The status decides what becomes of the records; a body that drips must not cost the deadline.
+        let until = now + BODY_TIME_MAX.min(call.deadline.since(now) / 2);
+        let reading = drive(&mut self.connection, &mut self.ended, drain(body));
+        let whole = before(call.world, until, reading).await;
+        whole == Some(Some(true)) && !self.ended && self.is_open().await
+    }
+}
+
+/// Reads a body to its end, or to its limit. Says whether that was its end.
+async fn drain(mut body: Incoming) -> bool {
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > BODY_BYTES_MAX {
+            return false;
+        }
+    }
+    true
+}
+
+/// Polls `work` together with the connection that it needs. `None`: the connection ended and left it undone.
+async fn drive<T>(
+    connection: &mut Pin<Box<Connection<Io, Full<Bytes>>>>,
+    ended: &mut bool,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = pin!(work);
+    std::future::poll_fn(move |context| {
+        if let Poll::Ready(value) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(value));
+        }
+        *ended = *ended || connection.as_mut().poll(context).is_ready();
+        // What the connection has just taken in is there for `work` now.
+        match work.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending if *ended => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
