@@ -208,6 +208,21 @@ impl Batch {
         }
     }
 
+    /// Keeps what `write` appends beside the body, without a copy on the way.
+    pub fn keep_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Slice {
+        let start = self.side.len();
+        write(&mut self.side);
+        Slice {
+            start: start as u32 | SIDE,
+            length: (self.side.len() - start) as u32,
+        }
+    }
+
+    /// Makes room in the index for that many more records.
+    pub fn reserve(&mut self, records: usize) {
+        self.records.reserve_exact(records);
+    }
+
     /// The records, in the order of arrival.
     pub fn records(&self) -> &[Record] {
         &self.records

@@ -1,0 +1,247 @@
+//! The record of a platform event, read leniently: whatever is missing or of another kind is left out.
+//!
+//! ```text
+//! {"requestId":"…","status":"success","metrics":{"durationMs":55.912},"tracing":{"value":"Root=1-…"}}
+//! ```
+//!
+//! Nothing is built but the few texts that are used, so that a record of any size or shape costs no memory.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>, read 2026-11-23.
+
+use std::ops::Range;
+
+use tapline_core::json;
+use tapline_core::level::Level;
+use tapline_core::platform::{PlatformEvent, Status};
+use tapline_core::time;
+
+/// Characters of a text that are kept. The table of invocations keeps as many of a request id.
+const TEXT_CHARACTERS_MAX: usize = 512;
+const REQUEST_ID_CHARACTERS_MAX: usize = 128;
+
+/// What is read of a platform event's record.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    /// The request id between its quotes, as a range of the text.
+    pub request_id: Option<Range<usize>>,
+    /// The X-Ray header.
+    pub trace: Option<String>,
+    status: Option<String>,
+    state: Option<String>,
+    init_type: Option<String>,
+    phase: Option<String>,
+    has_runtime_version: bool,
+    duration_ms: Option<f64>,
+    dropped: Option<f64>,
+}
+
+impl Fields {
+    /// Reads the value at `record`; one that is no object (`platform.fault` has text) has no fields.
+    pub fn read(bytes: &[u8], record: Range<usize>) -> Fields {
+        let mut fields = Fields::default();
+        for (key, value) in json::members(bytes, record) {
+            let raw = &bytes[value.clone()];
+            match &*json::unescape(&bytes[key]) {
+                b"requestId" => {
+                    let inside = json::string_inside(raw).filter(|inside| !inside.is_empty());
+                    fields.request_id = inside.map(|_| value.start + 1..value.end - 1);
+                }
+                b"status" => fields.status = text(raw),
+                b"state" => fields.state = text(raw),
+                b"initializationType" => fields.init_type = text(raw),
+                b"phase" => fields.phase = text(raw),
+                b"runtimeVersion" => {
+                    fields.has_runtime_version = text(raw).is_some_and(|text| !text.is_empty());
+                }
+                b"metrics" => {
+                    fields.duration_ms = member(bytes, value, "durationMs").and_then(number)
+                }
+                b"tracing" => fields.trace = member(bytes, value, "value").and_then(text),
+                b"droppedRecords" => fields.dropped = number(raw),
+                _ => {}
+            }
+        }
+        fields
+    }
+
+    /// The event of type `kind`. One that needs a request id and has none is [`PlatformEvent::Other`].
+    pub fn event(&self, kind: &[u8], time: &[u8], bytes: &[u8]) -> PlatformEvent {
+        let request_id = || {
+            let escaped = &bytes[self.request_id.clone()?];
+            Some(limited(&json::unescape(escaped), REQUEST_ID_CHARACTERS_MAX))
+        };
+        let (status, duration_ms) = (self.status(), self.duration_ms);
+        match kind {
+            b"platform.initStart" => PlatformEvent::InitStart {
+                init_type: self.init_type.clone(),
+                suppressed: self.phase.as_deref() == Some("invoke"),
+            },
+            b"platform.initReport" => PlatformEvent::InitReport {
+                status,
+                duration_ms,
+            },
+            b"platform.restoreStart" => PlatformEvent::RestoreStart,
+            b"platform.start" => {
+                request_id().map_or(PlatformEvent::Other, |request_id| PlatformEvent::Start {
+                    request_id,
+                    trace: self.trace.clone(),
+                })
+            }
+            b"platform.runtimeDone" => request_id().map_or(PlatformEvent::Other, |request_id| {
+                PlatformEvent::RuntimeDone {
+                    request_id,
+                    status,
+                    duration_ms,
+                    time_ms: time::parse_rfc3339_ms(time),
+                }
+            }),
+            b"platform.report" => {
+                request_id().map_or(PlatformEvent::Other, |request_id| PlatformEvent::Report {
+                    request_id,
+                    status,
+                    duration_ms,
+                })
+            }
+            b"platform.logsDropped" => PlatformEvent::LogsDropped {
+                records: self.dropped.map_or(0, |count| count.max(0.0) as u64),
+            },
+            _ => PlatformEvent::Other,
+        }
+    }
+
+    fn status(&self) -> Option<Status> {
+        self.status.as_deref().and_then(Status::from_word)
+    }
+
+    /// The level that AWS publishes for the event; `None` for one that it does not list. A status or state that is
+    /// missing counts as good, as older schema versions leave it out.
+    ///
+    /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>, "System log
+    /// level event mapping", read 2026-11-23.
+    pub fn level(&self, kind: &[u8]) -> Option<Level> {
+        let good = self
+            .status
+            .as_deref()
+            .is_none_or(|word| Status::from_word(word) == Some(Status::Success));
+        let unless_bad = |level| if good { level } else { Level::Warn };
+        let level = match kind.strip_prefix(b"platform.")? {
+            b"initStart" | b"restoreStart" if self.has_runtime_version => Level::Info,
+            b"initStart" | b"restoreStart" => Level::Debug,
+            b"initRuntimeDone" | b"restoreRuntimeDone" | b"runtimeDone" => unless_bad(Level::Debug),
+            b"initReport" => match self.init_type.as_deref() {
+                Some("on-demand") => unless_bad(Level::Debug),
+                _ => unless_bad(Level::Info),
+            },
+            b"restoreReport" | b"report" => unless_bad(Level::Info),
+            b"start" | b"logsSubscription" | b"telemetrySubscription" => Level::Info,
+            b"extension" => match self.state.as_deref() {
+                None | Some("Ready" | "success") => Level::Info,
+                Some(_) => Level::Warn,
+            },
+            b"logsDropped" => Level::Warn,
+            _ => return None,
+        };
+        Some(level)
+    }
+}
+
+/// A member of an object; the last of equal keys wins.
+fn member<'a>(bytes: &'a [u8], object: Range<usize>, wanted: &str) -> Option<&'a [u8]> {
+    json::members(bytes, object)
+        .filter(|(key, _)| json::key_is(&bytes[key.clone()], wanted))
+        .last()
+        .map(|(_, value)| &bytes[value])
+}
+
+/// A text, of a number its digits.
+fn text(raw: &[u8]) -> Option<String> {
+    match raw.first() {
+        Some(b'"') => {
+            // An escape has at most six bytes a character, twelve where it is a pair.
+            let inside = json::string_inside(raw)?;
+            let inside = &inside[..inside.len().min(12 * TEXT_CHARACTERS_MAX)];
+            Some(limited(&json::unescape(inside), TEXT_CHARACTERS_MAX))
+        }
+        Some(b'-' | b'0'..=b'9') => Some(limited(raw, TEXT_CHARACTERS_MAX)),
+        _ => None,
+    }
+}
+
+/// A number, also one that was written as text.
+fn number(raw: &[u8]) -> Option<f64> {
+    let digits = json::string_inside(raw).unwrap_or(raw);
+    let number: f64 = std::str::from_utf8(digits).ok()?.trim().parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+fn limited(text: &[u8], characters: usize) -> String {
+    String::from_utf8_lossy(&text[..text.len().min(4 * characters)])
+        .chars()
+        .take(characters)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, record: &str) -> PlatformEvent {
+        let fields = Fields::read(record.as_bytes(), 0..record.len());
+        fields.event(
+            kind.as_bytes(),
+            b"2030-01-01T00:00:00.000Z",
+            record.as_bytes(),
+        )
+    }
+
+    #[test]
+    fn fields_of_the_wrong_kind_are_left_out() {
+        assert_eq!(
+            event(
+                "platform.runtimeDone",
+                r#"{"requestId":"a","status":7,"metrics":{"durationMs":"12.5"},"spans":"none","tracing":[]}"#
+            ),
+            PlatformEvent::RuntimeDone {
+                request_id: "a".to_owned(),
+                status: None,
+                duration_ms: Some(12.5),
+                time_ms: Some(1_893_456_000_000),
+            }
+        );
+        assert_eq!(
+            event("platform.logsDropped", r#"{"droppedRecords":"37"}"#),
+            PlatformEvent::LogsDropped { records: 37 }
+        );
+        assert_eq!(
+            event("platform.initReport", r#"{"metrics":null,"status":null}"#),
+            PlatformEvent::InitReport {
+                status: None,
+                duration_ms: None
+            }
+        );
+    }
+
+    #[test]
+    fn an_event_without_its_request_id_opens_no_invocation() {
+        for record in [
+            "{}",
+            r#"{"requestId":""}"#,
+            r#"{"requestId":5}"#,
+            "null",
+            r#""text""#,
+        ] {
+            for kind in ["platform.start", "platform.runtimeDone", "platform.report"] {
+                assert_eq!(event(kind, record), PlatformEvent::Other, "{kind} {record}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let record = format!(r#"{{"requestId":"{}"}}"#, "é".repeat(100_000));
+        match event("platform.start", &record) {
+            PlatformEvent::Start { request_id, .. } => assert_eq!(request_id, "é".repeat(128)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
