@@ -171,6 +171,8 @@ pub struct Ledger {
     pub joined: Cell<u64>,
     /// Comparisons of unlike kinds in expressions.
     pub unlike: Cell<u64>,
+    /// Records that a sample could not decide on, for want of its key, and kept.
+    pub sample_key_missing: Cell<u64>,
     /// Batches that a transform broke on.
     pub broken_stages: Cell<u64>,
     redactions: RefCell<BTreeMap<String, u64>>,
@@ -225,6 +227,7 @@ impl Ledger {
             ("unauthenticated", &self.unauthenticated),
             ("refused", &self.refused),
             ("unlike", &self.unlike),
+            ("sample_key_missing", &self.sample_key_missing),
             ("broken_stages", &self.broken_stages),
         ];
         for (name, value) in rare {

@@ -122,6 +122,15 @@ impl Template {
         }
     }
 
+    /// Whether the text is the same for every record of an environment: it names no value of a record and no moment.
+    pub fn is_fixed(&self) -> bool {
+        self.parts.iter().all(|part| match part {
+            Part::Text(_) => true,
+            Part::Name(name) => is_environment(name),
+            _ => false,
+        })
+    }
+
     /// Whether the text differs from object to object by `{seq}`.
     pub fn has_seq(&self) -> bool {
         self.parts.contains(&Part::Seq)

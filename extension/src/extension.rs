@@ -27,7 +27,7 @@ use crate::extensions_api::{ExtensionsApi, NextEvent, Registration};
 use crate::lifecycle::{Conditions, Lifecycle};
 use crate::next::{self, Next};
 use crate::receiver::Receiver;
-use crate::settings::{self, Kinds, Load, Settings, SinkPlan};
+use crate::settings::{self, Kinds, Load, Place, Settings, SinkPlan};
 use crate::subscription::{self, Streams, Subscribed};
 use crate::world::{RealWorld, write_line};
 
@@ -171,7 +171,7 @@ fn read_settings(kinds: &Kinds, world: &RealWorld, facts: &mut Facts) -> Result<
     let variable = |name: &str| world.variable(name);
     let (file, bytes) = settings::find(&variable)?;
     let strict = world.variable("TAPLINE_STRICT").is_some_and(|strict| strict != "0");
-    match settings::load(&file, &bytes, kinds, facts, &variable, false) {
+    match settings::load(&file, &bytes, kinds, facts, &variable, Place::Lambda) {
         Load::Parked(diagnostics) => Err(diagnostics.render()),
         Load::Runs(mut settings) => {
             if strict {

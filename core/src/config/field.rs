@@ -131,7 +131,7 @@ fn range(min: impl std::fmt::Display, max: impl std::fmt::Display, unbounded: bo
 }
 
 /// `a`, `b` or `c`, each in backticks.
-pub(super) fn words_list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub fn words_list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<&str> = words.into_iter().collect();
     let mut out = String::new();
     for (index, word) in words.iter().enumerate() {
@@ -146,7 +146,7 @@ pub(super) fn words_list<'a>(words: impl IntoIterator<Item = &'a str>) -> String
 }
 
 /// A size in the largest unit that needs no fraction: `4MiB`, `1000B`.
-pub(super) fn size_text(bytes: u64) -> String {
+pub fn size_text(bytes: u64) -> String {
     for (unit, factor) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
         if bytes >= factor && bytes.is_multiple_of(factor) {
             return format!("{}{unit}", bytes / factor);
@@ -156,7 +156,7 @@ pub(super) fn size_text(bytes: u64) -> String {
 }
 
 /// A duration in the largest unit that needs no fraction: `10m`, `1500ms`; `0s` for none.
-pub(super) fn duration_text(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     let ms = duration.as_millis();
     if ms == 0 {
         return "0s".to_owned();

@@ -73,7 +73,7 @@ mod value;
 pub use check::check_fields;
 pub use diagnostic::{Diagnostic, Diagnostics, Kind, Scope, Severity};
 pub use document::{Context, Document, FILE_BYTES_MAX};
-pub use field::{Field, FieldKind, Fields};
+pub use field::{Field, FieldKind, Fields, duration_text, size_text, words_list};
 pub use reader::Reader;
 pub use secret::Secret;
 pub use source::Source;

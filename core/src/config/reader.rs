@@ -11,7 +11,7 @@ use super::check::Typed;
 use super::diagnostic::{Diagnostic, Kind, Scope, Severity};
 use super::document::{Context, Document};
 use super::field::{Field, FieldKind, Fields};
-use super::hide::Marks;
+use super::hide::{Marks, leaves};
 use super::secret::Secret;
 use super::source::Source;
 use super::value::{Data, Entry, Spanned, Value};
@@ -331,6 +331,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Keeps the values of keys that no field describes out of messages: for a table whose fields are not known, in
+    /// which any value may be a credential.
+    pub fn hide_unknown(&self) {
+        let mut marks = Marks::default();
+        for entry in self.entries {
+            if !self.fields().any(|field| field.name == entry.key.value) {
+                leaves(&entry.value, &mut marks.hidden);
+            }
+        }
+        self.context.mark(self.source, marks);
+    }
+
     /// Keeps a value out of the lines of source that are printed with problems: it holds a credential where none is
     /// expected.
     pub fn hide(&self, span: Range<usize>) {
@@ -361,25 +373,26 @@ impl<'a> Reader<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.report_labelled(severity, kind, span, message, String::new(), help.into());
+        self.report_labelled(severity, kind, span, message, "", help);
     }
 
-    pub(super) fn report_labelled(
+    /// Reports a problem of any sort with a few words beside the caret, such as ``did you mean `when`?``.
+    pub fn report_labelled(
         &self,
         severity: Severity,
         kind: Kind,
         span: Range<usize>,
         message: impl Into<String>,
-        label: String,
-        help: String,
+        label: impl Into<String>,
+        help: impl Into<String>,
     ) {
         self.context.push(Diagnostic {
             severity,
             kind,
             scope: self.scope.clone(),
             message: message.into(),
-            label,
-            help,
+            label: label.into(),
+            help: help.into(),
             span,
             source: self.source.clone(),
             hidden: Vec::new(),

@@ -1,0 +1,145 @@
+//! What the tests of all transforms need: a transform from its TOML, and a batch through it.
+
+use std::io;
+
+use tapline_core::batch::{Batch, Record};
+use tapline_core::budget::Budget;
+use tapline_core::config::{Context as Loading, Document, Reader, Scope};
+use tapline_core::expr::Names;
+use tapline_core::facts::Facts;
+use tapline_core::invocation::Invocations;
+use tapline_core::ledger::Ledger;
+use tapline_core::level::Level;
+use tapline_core::registry::{Build, TransformKind};
+use tapline_core::test_util;
+use tapline_core::transform::{Context, Transform};
+use tapline_core::view::Scratch;
+use tapline_core::world::{Boxed, Instant, Stream, World};
+
+/// The key that `{ env = "PII_KEY" }` gives in tests: 32 bytes.
+pub const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+struct Nowhere;
+
+impl World for Nowhere {
+    fn now(&self) -> Instant {
+        Instant(0)
+    }
+    fn wall_ms(&self) -> i64 {
+        0
+    }
+    fn sleep_until(&self, _: Instant) -> Boxed<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+    fn random(&self) -> u64 {
+        4
+    }
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn connect(&self, _: &str, _: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>> {
+        Box::pin(std::future::ready(Err(
+            io::ErrorKind::ConnectionRefused.into()
+        )))
+    }
+    fn log(&self, _: Level, _: &str) {}
+}
+
+/// A pipeline of one transform.
+pub struct Kit {
+    pub ledger: Ledger,
+    pub facts: Facts,
+    invocations: Invocations,
+    scratch: Scratch,
+}
+
+impl Kit {
+    pub fn new() -> Kit {
+        Kit {
+            ledger: Ledger::default(),
+            facts: Facts {
+                function_name: "orders".to_owned(),
+                region: "eu-west-1".to_owned(),
+                env: vec![("STAGE".to_owned(), "prod".to_owned())],
+                ..Facts::default()
+            },
+            invocations: Invocations::default(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    pub fn batch(&self, rows: &[(&str, &str, Option<Level>)]) -> Batch {
+        test_util::batch_of(&Budget::new(64 << 20), rows)
+    }
+
+    /// A batch of one function record with this raw JSON.
+    pub fn one(&self, value: &str) -> Batch {
+        self.batch(&[("function", value, None)])
+    }
+
+    pub fn apply(&self, transform: &mut dyn Transform, batch: Batch) -> Batch {
+        let context = Context {
+            world: &Nowhere,
+            facts: &self.facts,
+            invocations: &self.invocations,
+            ledger: &self.ledger,
+            scratch: &self.scratch,
+        };
+        let mut output = Vec::new();
+        transform.apply(batch, &context, &mut output);
+        assert_eq!(output.len(), 1);
+        output.remove(0)
+    }
+
+    pub fn run(&self, kind: &TransformKind, config: &str, batch: Batch) -> Batch {
+        self.apply(&mut *made(kind, config), batch)
+    }
+}
+
+/// The value of a record as text.
+pub fn value<'b>(batch: &'b Batch, record: &Record) -> &'b str {
+    std::str::from_utf8(batch.bytes(record.value)).unwrap()
+}
+
+/// The attributes of a record as text.
+#[allow(dead_code, reason = "redact and filter set none")]
+pub fn attributes<'b>(batch: &'b Batch, record: &Record) -> &'b str {
+    std::str::from_utf8(batch.bytes(record.attributes)).unwrap()
+}
+
+/// The transform that a table makes; what is wrong with it is a failed test.
+pub fn made(kind: &TransformKind, config: &str) -> Box<dyn Transform> {
+    let (transform, problems) = load(kind, config);
+    assert_eq!(problems, Vec::<String>::new(), "{config}");
+    transform.unwrap()
+}
+
+/// What is wrong with a table, a line each.
+pub fn problems(kind: &TransformKind, config: &str) -> Vec<String> {
+    let (transform, problems) = load(kind, config);
+    assert!(transform.is_none() || !problems.is_empty(), "{config}");
+    problems
+}
+
+fn load(kind: &TransformKind, config: &str) -> (Option<Box<dyn Transform>>, Vec<String>) {
+    let environment = |name: &str| (name == "PII_KEY").then(|| HASH_KEY.to_owned());
+    let loading = Loading::new(&environment);
+    let document = Document::parse(&loading, "t.toml", config.as_bytes()).unwrap();
+    let scope = if kind.redacts {
+        Scope::Redact
+    } else {
+        Scope::Transform("t".to_owned())
+    };
+    let reader = Reader::root(&loading, &document, kind.fields).with_scope(scope, "transform `t`");
+    let build = Build {
+        names: Names {
+            env: &["STAGE".to_owned()],
+        },
+        facts: &Facts::default(),
+    };
+    let transform = kind.build.unwrap()(&reader, &build);
+    reader.finish();
+    let diagnostics = loading.finish();
+    let lines = diagnostics.iter().map(|problem| problem.line()).collect();
+    (transform, lines)
+}
