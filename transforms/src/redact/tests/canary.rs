@@ -14,17 +14,15 @@ fn escape_randomly(json: &str, choices: &[bool]) -> String {
     let mut inside = false;
     let mut escaped = false;
     for (position, character) in json.chars().enumerate() {
-        let plain =
-            inside && !escaped && character.is_ascii_alphanumeric() || "@.-_ ".contains(character);
-        if inside && plain && !escaped && choices[position % choices.len()] {
+        let plain = character.is_ascii_alphanumeric() || "@.-_ ".contains(character);
+        if inside && !escaped && plain && choices[position % choices.len()] {
             out.push_str(&format!("\\u{:04x}", u32::from(character)));
             continue;
         }
-        // A `\uXXXX` that is there already is left as it is: only its `u` follows the backslash.
-        escaped = inside && !escaped && character == '\\';
-        if character == '"' && !out.ends_with('\\') {
+        if character == '"' && !escaped {
             inside = !inside;
         }
+        escaped = inside && !escaped && character == '\\';
         out.push(character);
     }
     out
