@@ -97,14 +97,20 @@ fn looks_like_time(text: &[u8]) -> bool {
     text.len() > 19 && text[4] == b'-' && text[7] == b'-' && text[10] == b'T' && text[13] == b':'
 }
 
-/// Outside an invocation Node.js writes `undefined`, and Python nothing, where the request id stands.
+/// Request ids are UUIDs. Outside an invocation Node.js writes `undefined`, and Python nothing, where they stand; any
+/// other text is the developer's own, and may be something that must not leave the record unredacted.
 fn usable_id(text: &[u8], range: Range<usize>) -> Option<Range<usize>> {
     let id = &text[range.clone()];
-    let usable = (16..=64).contains(&id.len())
-        && id
-            .iter()
-            .all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
-    usable.then_some(range)
+    let is_dash = |position: usize| matches!(position, 8 | 13 | 18 | 23);
+    let uuid = id.len() == 36
+        && id.iter().enumerate().all(|(position, byte)| {
+            if is_dash(position) {
+                *byte == b'-'
+            } else {
+                byte.is_ascii_hexdigit()
+            }
+        });
+    uuid.then_some(range)
 }
 
 /// Looks at a JSON object, `object` being its range in `text`.
@@ -214,6 +220,23 @@ mod tests {
         assert_eq!(message(node), (Some(Level::Info), None, Some("cold")));
         let python = "[INFO]\t2026-01-02T03:04:05.123Z\t\tcold";
         assert_eq!(message(python), (Some(Level::Info), None, Some("cold")));
+    }
+
+    /// A request id is copied beside the record, where redaction does not look.
+    #[test]
+    fn only_a_uuid_is_a_request_id() {
+        for other in [
+            "4111111111111111",
+            "5e2f9b648d3c4c1a9f770b6a41d2c3e8",
+            "not-an-id",
+            "",
+        ] {
+            assert_eq!(
+                message(&format!(r#"{{"requestId":"{other}","message":"m"}}"#)).1,
+                None,
+                "{other}"
+            );
+        }
     }
 
     #[test]

@@ -48,15 +48,26 @@ pub async fn bind(world: &RealWorld, endpoint: &str, name: &str) -> std::io::Res
     if let Some((port, token)) = recall(&file)
         && let Ok(listener) = TcpListener::bind((ip, port)).await
     {
-        return Ok(Address { listener, port, token });
+        return Ok(Address {
+            listener,
+            port,
+            token,
+        });
     }
     let listener = TcpListener::bind((ip, 0)).await?;
     let port = listener.local_addr()?.port();
     let token = String::from_utf8_lossy(&world.fresh_hex()).into_owned();
     if let Err(error) = remember(&file, port, &token) {
-        world.log(Level::Warn, &format!("the receiver's address will not survive a reset: {error}"));
+        world.log(
+            Level::Warn,
+            &format!("the receiver's address will not survive a reset: {error}"),
+        );
     }
-    Ok(Address { listener, port, token })
+    Ok(Address {
+        listener,
+        port,
+        token,
+    })
 }
 
 /// Whether the platform delivers from outside this network namespace's loopback: then all interfaces are bound.
@@ -71,7 +82,9 @@ fn in_lambda(endpoint: &str, sam_local: bool) -> bool {
 
 /// One file an endpoint and extension name, in the environment's private `/tmp`.
 fn remembered_in(world: &dyn World, endpoint: &str, name: &str) -> PathBuf {
-    let directory = world.variable("TMPDIR").unwrap_or_else(|| "/tmp".to_owned());
+    let directory = world
+        .variable("TMPDIR")
+        .unwrap_or_else(|| "/tmp".to_owned());
     let plain: String = format!("{name}-{endpoint}")
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
@@ -88,7 +101,9 @@ fn recall(path: &Path) -> Option<(u16, String)> {
         .open(path)
         .ok()?;
     let facts = file.metadata().ok()?;
-    let ours = facts.is_file() && facts.uid() == rustix::process::getuid().as_raw() && facts.mode() & 0o077 == 0;
+    let ours = facts.is_file()
+        && facts.uid() == rustix::process::getuid().as_raw()
+        && facts.mode() & 0o077 == 0;
     if !ours {
         return None;
     }

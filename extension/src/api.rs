@@ -39,7 +39,11 @@ impl Answer {
     /// `403 Extension.InvalidExtensionState: …`, for messages: the platform's answers hold no secrets.
     pub fn describe(&self) -> String {
         let body = String::from_utf8_lossy(&self.body);
-        format!("{} {}", self.status, body.trim().chars().take(300).collect::<String>())
+        format!(
+            "{} {}",
+            self.status,
+            body.trim().chars().take(300).collect::<String>()
+        )
     }
 }
 
@@ -102,7 +106,9 @@ impl Client {
             Some(answer) => answer,
             None => {
                 self.connection = None;
-                Err(ApiError(format!("no answer to `{path}` within {ANSWER_TIME:?}")))
+                Err(ApiError(format!(
+                    "no answer to `{path}` within {ANSWER_TIME:?}"
+                )))
             }
         }
     }
@@ -115,8 +121,13 @@ impl Client {
     /// # Errors
     ///
     /// When the connection breaks.
-    pub async fn long_poll(&mut self, path: &str, headers: &[(&'static str, &str)]) -> Result<Answer, ApiError> {
-        self.exchange(Method::GET, path, headers, Bytes::new()).await
+    pub async fn long_poll(
+        &mut self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Answer, ApiError> {
+        self.exchange(Method::GET, path, headers, Bytes::new())
+            .await
     }
 
     async fn exchange(
@@ -126,7 +137,10 @@ impl Client {
         headers: &[(&'static str, &str)],
         body: Bytes,
     ) -> Result<Answer, ApiError> {
-        let mut request = Request::builder().method(method).uri(path).header(HOST, &self.endpoint);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.endpoint);
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
@@ -158,8 +172,12 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ApiError> {
-        let failed = |error: &dyn std::fmt::Display| ApiError(format!("cannot connect to `{}`: {error}", self.endpoint));
-        let stream = TcpStream::connect(&self.endpoint).await.map_err(|error| failed(&error))?;
+        let failed = |error: &dyn std::fmt::Display| {
+            ApiError(format!("cannot connect to `{}`: {error}", self.endpoint))
+        };
+        let stream = TcpStream::connect(&self.endpoint)
+            .await
+            .map_err(|error| failed(&error))?;
         stream.set_nodelay(true).map_err(|error| failed(&error))?;
         let (sender, connection) = handshake(Io(stream)).await?;
         tokio::task::spawn_local(async move {

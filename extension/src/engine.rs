@@ -17,6 +17,7 @@ use tapline_core::world::{Instant, World, either};
 
 use crate::decode::{self, Decoded, Decoder, Form, Post};
 use crate::extensions_api::NextEvent;
+use crate::intake::Intake;
 use crate::lifecycle::{Actions, Clock, Event, Lifecycle};
 use crate::next::Next;
 use crate::receiver::{Arrival, Receiver};
@@ -39,6 +40,8 @@ pub struct Engine {
     pub next: Rc<Next>,
     /// Splits bodies into records.
     pub decoder: Decoder,
+    /// Leaves out what nobody asked for.
+    pub intake: Intake,
     /// Transforms and taps.
     pub pipeline: Pipeline,
     /// The sinks.
@@ -67,7 +70,9 @@ impl Engine {
     /// Lives until the environment is shut down. Returns when everything is drained, or its time is over.
     pub async fn run(mut self) -> Engine {
         if self.strategy == Strategy::Continuous {
-            self.ports.iter().for_each(|port| port.set_goal(Goal::Continuous));
+            self.ports
+                .iter()
+                .for_each(|port| port.set_goal(Goal::Continuous));
         }
         let mut drain = self.step(Event::Started);
         loop {
@@ -90,7 +95,11 @@ impl Engine {
         if let Some(arrival) = self.receiver.ingress.pop() {
             self.take_in(arrival);
         }
-        if self.decoder.fragment_due().is_some_and(|due| due <= self.world.now()) {
+        if self
+            .decoder
+            .fragment_due()
+            .is_some_and(|due| due <= self.world.now())
+        {
             self.expire_fragment();
         }
         if let Some(event) = self.next.take() {
@@ -103,7 +112,11 @@ impl Engine {
         if self.lifecycle.hold().is_some() && self.settled() {
             self.step(Event::Settled);
         }
-        if self.lifecycle.wake_at().is_some_and(|wake| wake <= self.world.now()) {
+        if self
+            .lifecycle
+            .wake_at()
+            .is_some_and(|wake| wake <= self.world.now())
+        {
             self.step(Event::Tick);
         }
         None
@@ -113,11 +126,19 @@ impl Engine {
     async fn wait(&self) {
         let mut wake = self.lifecycle.wake_at().unwrap_or(Instant::NEVER);
         if let Some((since, _)) = self.lifecycle.hold() {
-            let allowances = self.ports.iter().map(|port| since + port.breaker.borrow().hold_allowance());
+            let allowances = self
+                .ports
+                .iter()
+                .map(|port| since + port.breaker.borrow().hold_allowance());
             // A used-up allowance was looked at already; only one that ends later is worth waking for.
-            wake = allowances.filter(|at| *at > self.world.now()).fold(wake, Instant::min);
+            wake = allowances
+                .filter(|at| *at > self.world.now())
+                .fold(wake, Instant::min);
         }
-        wake = self.decoder.fragment_due().map_or(wake, |due| due.min(wake));
+        wake = self
+            .decoder
+            .fragment_due()
+            .map_or(wake, |due| due.min(wake));
         let something = either(self.receiver.ingress.ready(), self.next.bell.rung());
         let something = either(something, self.progress.rung());
         either(something, self.world.sleep_until(wake)).await;
@@ -132,7 +153,9 @@ impl Engine {
 
     /// Whether no sink is worth waiting for in this hold.
     fn settled(&self) -> bool {
-        let Some((since, until)) = self.lifecycle.hold() else { return true };
+        let Some((since, until)) = self.lifecycle.hold() else {
+            return true;
+        };
         let now = self.world.now();
         !self.ports.iter().any(|port| {
             let until = until.min(since + port.breaker.borrow().hold_allowance());
@@ -148,10 +171,14 @@ impl Engine {
     fn act(&mut self, actions: Actions) -> Option<Instant> {
         if let Some(since) = actions.hold_ended {
             let held = self.world.now().since(since);
-            self.ports.iter().for_each(|port| port.hold_ended(&self.world, held));
+            self.ports
+                .iter()
+                .for_each(|port| port.hold_ended(&self.world, held));
         }
         if actions.flush && self.strategy != Strategy::Continuous {
-            self.ports.iter().for_each(|port| port.set_goal(Goal::Flush));
+            self.ports
+                .iter()
+                .for_each(|port| port.set_goal(Goal::Flush));
         }
         if actions.next {
             self.next.ask();
@@ -176,7 +203,10 @@ impl Engine {
                     deadline_ms,
                 })
             }
-            NextEvent::Shutdown { deadline_ms, reason } => {
+            NextEvent::Shutdown {
+                deadline_ms,
+                reason,
+            } => {
                 self.world.log(Level::Info, &format!("shutdown: {reason}"));
                 self.step(Event::Shutdown { deadline_ms })
             }
@@ -200,7 +230,10 @@ impl Engine {
         self.process(decoded);
     }
 
-    fn decode(&mut self, with: impl FnOnce(&mut Decoder, decode::Context<'_>) -> Decoded) -> Decoded {
+    fn decode(
+        &mut self,
+        with: impl FnOnce(&mut Decoder, decode::Context<'_>) -> Decoded,
+    ) -> Decoded {
         let context = decode::Context {
             invocations: &mut self.invocations,
             identity: &self.identity,
@@ -224,7 +257,8 @@ impl Engine {
             ledger: &self.ledger,
             scratch: &self.scratch,
         };
-        for batch in decoded.batches {
+        for mut batch in decoded.batches {
+            self.intake.apply(&mut batch);
             self.pipeline.process(batch, &context);
         }
         self.step(Event::Arrived);
@@ -235,7 +269,11 @@ impl Engine {
 
     fn platform_event(&mut self, event: PlatformEvent) {
         match event {
-            PlatformEvent::RuntimeDone { request_id, time_ms, .. } => {
+            PlatformEvent::RuntimeDone {
+                request_id,
+                time_ms,
+                ..
+            } => {
                 self.step(Event::RuntimeDone {
                     request_id: &request_id,
                     time_ms,
@@ -259,10 +297,14 @@ impl Engine {
 
     /// Takes in the platform's last words, then gives every sink the rest of the time, all at once.
     async fn drain(&mut self, until: Instant) {
-        self.ports.iter().for_each(|port| port.set_goal(Goal::Flush));
+        self.ports
+            .iter()
+            .for_each(|port| port.set_goal(Goal::Flush));
         self.last_words(until).await;
         self.expire_all();
-        self.ports.iter().for_each(|port| port.set_goal(Goal::Drain(until)));
+        self.ports
+            .iter()
+            .for_each(|port| port.set_goal(Goal::Drain(until)));
         while self.world.now() < until && !self.ports.iter().all(|port| port.ended.get()) {
             match self.receiver.ingress.pop() {
                 Some(arrival) => self.take_in(arrival),
@@ -287,7 +329,11 @@ impl Engine {
                 self.take_in(arrival);
                 quiet_at = self.world.now() + SILENCE;
             }
-            let end = if self.report_outstanding.is_some() { latest } else { quiet_at.min(latest) };
+            let end = if self.report_outstanding.is_some() {
+                latest
+            } else {
+                quiet_at.min(latest)
+            };
             if self.world.now() >= end {
                 return;
             }

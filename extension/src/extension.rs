@@ -24,6 +24,7 @@ use crate::api::Client;
 use crate::decode::Decoder;
 use crate::engine::Engine;
 use crate::extensions_api::{ExtensionsApi, NextEvent, Registration};
+use crate::intake::Intake;
 use crate::lifecycle::{Conditions, Lifecycle};
 use crate::next::{self, Next};
 use crate::receiver::Receiver;
@@ -52,7 +53,10 @@ impl Mode {
             Some("shadow") => Mode::Shadow,
             Some("off") => Mode::Off,
             Some(_) => {
-                world.log(Level::Error, "`TAPLINE_MODE` is neither `on`, `shadow` nor `off`; nothing is exported");
+                world.log(
+                    Level::Error,
+                    "`TAPLINE_MODE` is neither `on`, `shadow` nor `off`; nothing is exported",
+                );
                 Mode::Off
             }
         }
@@ -69,14 +73,23 @@ impl Mode {
 
 /// Runs the extension. `path` is how the platform started it: its file name is the name to register.
 pub fn main(kinds: Kinds, endpoint: &str, path: &str) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
-            write_line(format!("{{\"tapline\":\"error\",\"message\":\"no runtime: {error}\"}}").as_bytes());
+            write_line(
+                format!("{{\"tapline\":\"error\",\"message\":\"no runtime: {error}\"}}").as_bytes(),
+            );
             return ExitCode::FAILURE;
         }
     };
-    let name = Path::new(path).file_name().map_or_else(|| "tapline".into(), |name| name.to_string_lossy().into_owned());
+    let name = Path::new(path).file_name().map_or_else(
+        || "tapline".into(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     let code = LocalSet::new().block_on(&runtime, life(kinds, endpoint, &name));
     // A name that is still being resolved must not delay the end.
     runtime.shutdown_background();
@@ -85,8 +98,13 @@ pub fn main(kinds: Kinds, endpoint: &str, path: &str) -> ExitCode {
 
 async fn life(kinds: Kinds, endpoint: &str, name: &str) -> ExitCode {
     let world = RealWorld::new();
-    let managed = world.variable("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref() == Some("lambda-managed-instances");
-    let events: &[&str] = if managed { &["SHUTDOWN"] } else { &["INVOKE", "SHUTDOWN"] };
+    let managed = world.variable("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref()
+        == Some("lambda-managed-instances");
+    let events: &[&str] = if managed {
+        &["SHUTDOWN"]
+    } else {
+        &["INVOKE", "SHUTDOWN"]
+    };
     let client = Client::new(endpoint, world.clone());
     let subscriber = client.another();
     let (mut api, registration) = match ExtensionsApi::register(client, name, events).await {
@@ -106,7 +124,10 @@ async fn life(kinds: Kinds, endpoint: &str, name: &str) -> ExitCode {
         Ok(settings) => settings,
         Err(message) => {
             world.log(Level::Error, &format!("nothing is exported: {message}"));
-            if world.variable("TAPLINE_STRICT").is_some_and(|strict| strict != "0") {
+            if world
+                .variable("TAPLINE_STRICT")
+                .is_some_and(|strict| strict != "0")
+            {
                 report_and_end(&mut api, &world, &message).await;
                 return ExitCode::FAILURE;
             }
@@ -116,7 +137,10 @@ async fn life(kinds: Kinds, endpoint: &str, name: &str) -> ExitCode {
     let address = match address::bind(&world, endpoint, name).await {
         Ok(address) => address,
         Err(error) => {
-            world.log(Level::Error, &format!("nothing is exported: no port can be bound: {error}"));
+            world.log(
+                Level::Error,
+                &format!("nothing is exported: no port can be bound: {error}"),
+            );
             return answer_only(api, &world).await;
         }
     };
@@ -153,12 +177,19 @@ async fn answer_only(mut api: ExtensionsApi, world: &RealWorld) -> ExitCode {
 fn read_facts(world: &RealWorld, registration: &Registration) -> Facts {
     let variable = |name: &str| world.variable(name).unwrap_or_default();
     let or = |value: &Option<String>, name: &str| value.clone().unwrap_or_else(|| variable(name));
-    let memory_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").parse::<u64>().ok();
+    let memory_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        .parse::<u64>()
+        .ok();
     Facts {
         function_name: or(&registration.function_name, "AWS_LAMBDA_FUNCTION_NAME"),
-        function_version: or(&registration.function_version, "AWS_LAMBDA_FUNCTION_VERSION"),
+        function_version: or(
+            &registration.function_version,
+            "AWS_LAMBDA_FUNCTION_VERSION",
+        ),
         function_memory: memory_mb.map(|mb| mb << 20),
-        region: world.variable("AWS_REGION").unwrap_or_else(|| variable("AWS_DEFAULT_REGION")),
+        region: world
+            .variable("AWS_REGION")
+            .unwrap_or_else(|| variable("AWS_DEFAULT_REGION")),
         account_id: registration.account_id.clone().unwrap_or_default(),
         init_type: variable("AWS_LAMBDA_INITIALIZATION_TYPE"),
         instance: String::from_utf8_lossy(&world.fresh_hex()).into_owned(),
@@ -170,7 +201,9 @@ fn read_facts(world: &RealWorld, registration: &Registration) -> Facts {
 fn read_settings(kinds: &Kinds, world: &RealWorld, facts: &mut Facts) -> Result<Settings, String> {
     let variable = |name: &str| world.variable(name);
     let (file, bytes) = settings::find(&variable)?;
-    let strict = world.variable("TAPLINE_STRICT").is_some_and(|strict| strict != "0");
+    let strict = world
+        .variable("TAPLINE_STRICT")
+        .is_some_and(|strict| strict != "0");
     match settings::load(&file, &bytes, kinds, facts, &variable, Place::Lambda) {
         Load::Parked(diagnostics) => Err(diagnostics.render()),
         Load::Runs(mut settings) => {
@@ -215,8 +248,13 @@ impl Setup {
         let ports: Vec<Rc<Port>> = taps.iter().map(|tap| tap.port.clone()).collect();
         let ledger = Rc::new(Ledger::default());
         let room = Room::new(budget, ports.iter().cloned());
-        let receiver =
-            Rc::new(Receiver::new(&self.address.token, self.managed, ledger.clone(), room, self.world.clone()));
+        let receiver = Rc::new(Receiver::new(
+            &self.address.token,
+            self.managed,
+            ledger.clone(),
+            room,
+            self.world.clone(),
+        ));
         let uri = self.address.uri();
         tokio::task::spawn_local(receiver.clone().serve(self.address.listener));
         let request = subscription::Request {
@@ -226,10 +264,21 @@ impl Setup {
                 function: self.settings.receiver.function,
                 extension: self.settings.receiver.extension,
             },
-            timeout_ms: if self.managed { GATHER_MANAGED_MS } else { GATHER_MS },
+            timeout_ms: if self.managed {
+                GATHER_MANAGED_MS
+            } else {
+                GATHER_MS
+            },
         };
         let prefer = self.settings.receiver.api;
-        let subscribed = subscription::subscribe(&mut self.subscriber, &request, prefer, self.managed, &self.world).await;
+        let subscribed = subscription::subscribe(
+            &mut self.subscriber,
+            &request,
+            prefer,
+            self.managed,
+            &self.world,
+        )
+        .await;
         let next = Rc::new(Next::default());
         tokio::task::spawn_local(next.clone().run(self.api, self.world.clone()));
         let init_type = self.facts.init_type.clone();
@@ -237,11 +286,17 @@ impl Setup {
             receiver,
             next,
             decoder: Decoder::new(self.world.random()),
+            intake: Intake {
+                platform: self.settings.receiver.platform,
+            },
             pipeline: Pipeline::new(self.settings.stages, taps),
             ports,
             progress,
             ledger,
-            invocations: Invocations::new(self.managed, init_type.is_empty() || init_type == "on-demand"),
+            invocations: Invocations::new(
+                self.managed,
+                init_type.is_empty() || init_type == "on-demand",
+            ),
             identity,
             scratch: Scratch::default(),
             lifecycle: Lifecycle::new(Conditions {
@@ -261,7 +316,12 @@ impl Setup {
     }
 
     /// Starts the task of each sink and gives the taps of the pipeline.
-    fn open_ports(&mut self, budget: &Budget, progress: &Rc<Bell>, identity: &Rc<Identity>) -> Vec<Tap> {
+    fn open_ports(
+        &mut self,
+        budget: &Budget,
+        progress: &Rc<Bell>,
+        identity: &Rc<Identity>,
+    ) -> Vec<Tap> {
         let world: Rc<dyn World> = Rc::new(self.world.clone());
         let shadow = self.mode == Mode::Shadow;
         let plans = std::mem::take(&mut self.settings.sinks);
@@ -282,10 +342,21 @@ pub(crate) fn open_port(
     identity: &Rc<Identity>,
 ) -> Tap {
     let disabled = plan.sink.is_none();
-    let port = Rc::new(Port::new(&plan.name, plan.delivery, disabled, progress.clone(), identity.clone()));
+    let port = Rc::new(Port::new(
+        &plan.name,
+        plan.delivery,
+        disabled,
+        progress.clone(),
+        identity.clone(),
+    ));
     if let Some(sink) = plan.sink {
         let sink: Box<dyn Sink> = if shadow { Box::new(Shadow) } else { sink };
-        tokio::task::spawn_local(delivery::run(port.clone(), sink, world.clone(), budget.clone()));
+        tokio::task::spawn_local(delivery::run(
+            port.clone(),
+            sink,
+            world.clone(),
+            budget.clone(),
+        ));
     }
     Tap {
         port,
@@ -295,11 +366,18 @@ pub(crate) fn open_port(
 }
 
 fn print_ledger(engine: &Engine, mode: Mode) {
-    let sinks: Vec<_> = engine.ports.iter().map(|port| (port.name.as_str(), &port.counts)).collect();
+    let sinks: Vec<_> = engine
+        .ports
+        .iter()
+        .map(|port| (port.name.as_str(), &port.counts))
+        .collect();
     for (name, counts) in &sinks {
         if let Err(broken) = engine.ledger.check(name, counts) {
             debug_assert!(false, "{broken}");
-            engine.world.log(Level::Error, &format!("the ledger does not add up: {broken}"));
+            engine.world.log(
+                Level::Error,
+                &format!("the ledger does not add up: {broken}"),
+            );
         }
     }
     write_line(engine.ledger.line(mode.as_str(), &sinks).as_bytes());

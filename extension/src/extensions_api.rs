@@ -85,15 +85,22 @@ impl ExtensionsApi {
             ("lambda-extension-name", name),
             ("lambda-extension-accept-feature", "accountId"),
         ];
-        let body = serde_json::json!({ "events": events }).to_string().into_bytes();
+        let body = serde_json::json!({ "events": events })
+            .to_string()
+            .into_bytes();
         let path = format!("{BASE}/register");
         let answer = client.request(Method::POST, &path, &headers, body).await?;
         if answer.status != 200 {
-            return Err(ApiError(format!("register was refused: {}", answer.describe())));
+            return Err(ApiError(format!(
+                "register was refused: {}",
+                answer.describe()
+            )));
         }
         let identifier = answer.header(IDENTIFIER).unwrap_or_default().to_owned();
         if identifier.is_empty() {
-            return Err(ApiError("register was answered without an identifier".to_owned()));
+            return Err(ApiError(
+                "register was answered without an identifier".to_owned(),
+            ));
         }
         let known: Registered = serde_json::from_slice(&answer.body).unwrap_or_default();
         let registration = Registration {
@@ -117,14 +124,20 @@ impl ExtensionsApi {
     /// When the connection breaks or the platform answers with anything else.
     pub async fn next(&mut self) -> Result<NextEvent, ApiError> {
         let path = format!("{BASE}/event/next");
-        let answer = self.client.long_poll(&path, &[(IDENTIFIER, &self.identifier)]).await?;
+        let answer = self
+            .client
+            .long_poll(&path, &[(IDENTIFIER, &self.identifier)])
+            .await?;
         match answer.status {
             200 => Ok(read_event(&answer)),
             403 => Ok(NextEvent::Shutdown {
                 deadline_ms: None,
                 reason: "refused".to_owned(),
             }),
-            _ => Err(ApiError(format!("next was answered with {}", answer.describe()))),
+            _ => Err(ApiError(format!(
+                "next was answered with {}",
+                answer.describe()
+            ))),
         }
     }
 
@@ -146,18 +159,29 @@ impl ExtensionsApi {
         self.report("exit/error", error_type, message).await
     }
 
-    async fn report(&mut self, what: &str, error_type: &str, message: &str) -> Result<(), ApiError> {
+    async fn report(
+        &mut self,
+        what: &str,
+        error_type: &str,
+        message: &str,
+    ) -> Result<(), ApiError> {
         let headers = [
             (IDENTIFIER, self.identifier.as_str()),
             ("lambda-extension-function-error-type", error_type),
         ];
         let body = serde_json::json!({ "errorMessage": message, "errorType": error_type, "stackTrace": [] });
         let path = format!("{BASE}/{what}");
-        let answer = self.client.request(Method::POST, &path, &headers, body.to_string().into_bytes()).await?;
+        let answer = self
+            .client
+            .request(Method::POST, &path, &headers, body.to_string().into_bytes())
+            .await?;
         if (200..300).contains(&answer.status) {
             return Ok(());
         }
-        Err(ApiError(format!("{what} was refused: {}", answer.describe())))
+        Err(ApiError(format!(
+            "{what} was refused: {}",
+            answer.describe()
+        )))
     }
 }
 
@@ -200,7 +224,8 @@ mod tests {
             function_arn: "arn".into(),
         };
         assert_eq!(event(invoke), expected);
-        let shutdown = r#"{"eventType":"SHUTDOWN","deadlineMs":676051,"shutdownReason":"SPINDOWN"}"#;
+        let shutdown =
+            r#"{"eventType":"SHUTDOWN","deadlineMs":676051,"shutdownReason":"SPINDOWN"}"#;
         assert_eq!(
             event(shutdown),
             NextEvent::Shutdown {

@@ -16,7 +16,11 @@ pub fn holds(strategy: Strategy) -> bool {
 
 /// Longest time that a record is gathered while an invocation runs.
 pub fn staleness(settings: &FlushSettings, managed: bool) -> Duration {
-    if managed { settings.interval.min(MANAGED_LINGER) } else { settings.interval }
+    if managed {
+        settings.interval.min(MANAGED_LINGER)
+    } else {
+        settings.interval
+    }
 }
 
 /// How long before the invocation's deadline everything has to be over: `deadline_margin`, at most a tenth of what
@@ -37,7 +41,13 @@ mod tests {
     #[test]
     fn the_margin_is_a_tenth_of_a_short_timeout_at_most() {
         let settings = FlushSettings::default();
-        assert_eq!(margin(&settings, Duration::from_secs(60)), settings.deadline_margin);
-        assert_eq!(margin(&settings, Duration::from_secs(3)), Duration::from_millis(300));
+        assert_eq!(
+            margin(&settings, Duration::from_secs(60)),
+            settings.deadline_margin
+        );
+        assert_eq!(
+            margin(&settings, Duration::from_secs(3)),
+            Duration::from_millis(300)
+        );
     }
 }

@@ -6,7 +6,7 @@
 //!    is read, charged and answered, and waits in the ingress queue.
 //! 2. [`decode`]: the [`engine`] takes it out, recognises redelivery, and splits it into a batch of records and the
 //!    platform events among them.
-//! 3. The engine hands the batch to the pipeline of `tapline-core`, which queues it for the sinks.
+//! 3. [`intake`] leaves out what nobody asked for. The engine hands the batch to the pipeline of `tapline-core`, which queues it for the sinks.
 //! 4. The events, and those of the Extensions API ([`next`]), go into the [`lifecycle`], a pure state machine. It says
 //!    when sinks shall flush, how long an invocation is held, and when to ask for the next event.
 //!
@@ -22,6 +22,7 @@ pub mod engine;
 pub mod extension;
 pub mod extensions_api;
 pub mod flush;
+pub mod intake;
 pub mod io;
 pub mod lifecycle;
 #[cfg(feature = "cli")]
@@ -75,7 +76,9 @@ impl Tapline {
     /// Adds a kind of transform. One with the name of an earlier one takes its place.
     #[must_use]
     pub fn transform(mut self, kind: TransformKind) -> Tapline {
-        self.kinds.transforms.retain(|known| known.name != kind.name);
+        self.kinds
+            .transforms
+            .retain(|known| known.name != kind.name);
         self.kinds.transforms.push(kind);
         self
     }
@@ -101,7 +104,9 @@ impl Tapline {
 
     #[cfg(not(feature = "cli"))]
     fn command_line(self, _: Vec<String>) -> ExitCode {
-        world::write_line(b"tapline: this build is an extension for AWS Lambda; its command line is not built in");
+        world::write_line(
+            b"tapline: this build is an extension for AWS Lambda; its command line is not built in",
+        );
         ExitCode::from(2)
     }
 }

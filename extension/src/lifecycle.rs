@@ -93,7 +93,11 @@ enum State {
     /// In `next`. `open`: an invocation that is still running, as far as is known.
     InNext { open: Option<String> },
     /// An invocation runs and its end is waited for.
-    Running { request_id: String, race_at: Option<Instant>, until: Instant },
+    Running {
+        request_id: String,
+        race_at: Option<Instant>,
+        until: Instant,
+    },
     /// The invocation is over for the runtime and held for the sinks.
     Holding { since: Instant, until: Instant },
     /// Everything ends.
@@ -134,7 +138,10 @@ impl Lifecycle {
                 request_id,
                 deadline_ms,
             } => self.invoke(clock, request_id, deadline_ms),
-            Event::RuntimeDone { request_id, time_ms } => self.runtime_done(clock, request_id, time_ms),
+            Event::RuntimeDone {
+                request_id,
+                time_ms,
+            } => self.runtime_done(clock, request_id, time_ms),
             Event::Arrived => {
                 self.gathering_since.get_or_insert(clock.now);
                 Actions::default()
@@ -151,9 +158,12 @@ impl Lifecycle {
         match &self.state {
             State::Gathering { flush_at, .. } => Some(*flush_at),
             State::InNext { open } => stale.filter(|_| open.is_some() || self.conditions.managed),
-            State::Running { race_at, until, .. } => {
-                Some([*race_at, stale].into_iter().flatten().fold(*until, Instant::min))
-            }
+            State::Running { race_at, until, .. } => Some(
+                [*race_at, stale]
+                    .into_iter()
+                    .flatten()
+                    .fold(*until, Instant::min),
+            ),
             State::Holding { until, .. } => Some(*until),
             State::Draining => None,
         }
@@ -197,12 +207,20 @@ impl Lifecycle {
 
     fn flushing(&mut self, actions: Actions) -> Actions {
         self.gathering_since = None;
-        Actions { flush: true, ..actions }
+        Actions {
+            flush: true,
+            ..actions
+        }
     }
 
     fn invoke(&mut self, clock: Clock, request_id: &str, deadline_ms: i64) -> Actions {
-        let given = Duration::from_millis(u64::try_from(deadline_ms.saturating_sub(clock.wall_ms)).unwrap_or(0));
-        let early = self.done_early.iter().position(|(known, _)| known == request_id);
+        let given = Duration::from_millis(
+            u64::try_from(deadline_ms.saturating_sub(clock.wall_ms)).unwrap_or(0),
+        );
+        let early = self
+            .done_early
+            .iter()
+            .position(|(known, _)| known == request_id);
         let done = early.and_then(|position| self.done_early.remove(position));
         if !self.conditions.subscribed {
             return self.ask_next(None);
@@ -210,7 +228,11 @@ impl Lifecycle {
         if !flush::holds(self.conditions.flush.strategy) || !self.signal {
             let open = done.is_none().then(|| request_id.to_owned());
             let actions = self.ask_next(open);
-            return if self.flush_in_background(clock.now) { self.flushing(actions) } else { actions };
+            return if self.flush_in_background(clock.now) {
+                self.flushing(actions)
+            } else {
+                actions
+            };
         }
         let until = clock.now + (given - flush::margin(&self.conditions.flush, given));
         match done {
@@ -218,7 +240,10 @@ impl Lifecycle {
             None => {
                 self.state = State::Running {
                     request_id: request_id.to_owned(),
-                    race_at: Some(clock.now + given.saturating_sub(flush::race(&self.conditions.flush, given))),
+                    race_at: Some(
+                        clock.now
+                            + given.saturating_sub(flush::race(&self.conditions.flush, given)),
+                    ),
                     until,
                 };
                 Actions::default()
@@ -228,13 +253,18 @@ impl Lifecycle {
 
     /// Without a hold: whether what was gathered leaves now.
     fn flush_in_background(&self, now: Instant) -> bool {
-        flush::holds(self.conditions.flush.strategy) || self.stale_at().is_some_and(|stale| stale <= now)
+        flush::holds(self.conditions.flush.strategy)
+            || self.stale_at().is_some_and(|stale| stale <= now)
     }
 
     fn runtime_done(&mut self, clock: Clock, request_id: &str, time_ms: Option<i64>) -> Actions {
         self.signal = true;
         match &self.state {
-            State::Running { request_id: running, until, .. } if running == request_id => {
+            State::Running {
+                request_id: running,
+                until,
+                ..
+            } if running == request_id => {
                 let until = *until;
                 self.hold_from(clock, time_ms, until)
             }
@@ -245,7 +275,11 @@ impl Lifecycle {
                     park: !self.conditions.managed,
                     ..Actions::default()
                 };
-                if self.flush_in_background(clock.now) { self.flushing(actions) } else { actions }
+                if self.flush_in_background(clock.now) {
+                    self.flushing(actions)
+                } else {
+                    actions
+                }
             }
             _ => {
                 if self.done_early.len() == EARLY_MAX {
@@ -266,7 +300,10 @@ impl Lifecycle {
             let actions = self.ask_next(None);
             return self.flushing(actions);
         }
-        self.state = State::Holding { since: clock.now, until };
+        self.state = State::Holding {
+            since: clock.now,
+            until,
+        };
         self.flushing(Actions::default())
     }
 
@@ -284,11 +321,16 @@ impl Lifecycle {
         let stale = self.stale_at().is_some_and(|stale| now >= stale);
         match &mut self.state {
             State::Gathering { flush_at, until } if now >= *flush_at => {
-                self.state = State::Holding { since: now, until: *until };
+                self.state = State::Holding {
+                    since: now,
+                    until: *until,
+                };
                 self.flushing(Actions::default())
             }
             State::Holding { until, .. } if now >= *until => self.settled(),
-            State::Running { request_id, until, .. } if now >= *until => {
+            State::Running {
+                request_id, until, ..
+            } if now >= *until => {
                 // The function is about to time out, or its signal was lost: this is the one time that it is paid for.
                 self.signal = false;
                 let open = Some(std::mem::take(request_id));
@@ -299,7 +341,9 @@ impl Lifecycle {
                 *race_at = None;
                 self.flushing(Actions::default())
             }
-            State::Running { .. } | State::InNext { .. } if stale => self.flushing(Actions::default()),
+            State::Running { .. } | State::InNext { .. } if stale => {
+                self.flushing(Actions::default())
+            }
             _ => Actions::default(),
         }
     }

@@ -67,7 +67,10 @@ pub async fn poll(api: &mut ExtensionsApi, world: &RealWorld) -> NextEvent {
         match api.next().await {
             Ok(event) => return event,
             Err(error) => {
-                world.log(Level::Warn, &format!("the poll for the next event broke: {error}"));
+                world.log(
+                    Level::Warn,
+                    &format!("the poll for the next event broke: {error}"),
+                );
                 tokio::time::sleep(PAUSE).await;
             }
         }

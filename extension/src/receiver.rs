@@ -61,7 +61,13 @@ pub struct Receiver {
 
 impl Receiver {
     /// A receiver for POSTs to `/<token>`.
-    pub fn new(token: &str, any_path: bool, ledger: Rc<Ledger>, room: Room, world: RealWorld) -> Receiver {
+    pub fn new(
+        token: &str,
+        any_path: bool,
+        ledger: Rc<Ledger>,
+        room: Room,
+        world: RealWorld,
+    ) -> Receiver {
         let bytes_max = usize::try_from(room.budget().limit()).unwrap_or(usize::MAX);
         Receiver {
             path: format!("/{token}"),
@@ -133,12 +139,15 @@ impl Receiver {
     async fn read(&self, mut body: Incoming) -> bool {
         use hyper::body::Body as _;
         let arrived_ms = self.world.wall_ms();
-        let announced = usize::try_from(body.size_hint().exact().unwrap_or(0)).unwrap_or(usize::MAX);
+        let announced =
+            usize::try_from(body.size_hint().exact().unwrap_or(0)).unwrap_or(usize::MAX);
         let mut kept = self.start(announced);
         let mut length: u64 = 0;
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return false };
-            let Ok(data) = frame.into_data() else { continue };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
             length += data.len() as u64;
             kept = kept.and_then(|arrival| self.append(arrival, &data));
         }
@@ -167,13 +176,20 @@ impl Receiver {
     }
 
     /// A body whose length was not announced grows in doubling steps, each of them charged.
-    fn append(&self, (mut bytes, mut charge): (Vec<u8>, Charge), data: &[u8]) -> Option<(Vec<u8>, Charge)> {
+    fn append(
+        &self,
+        (mut bytes, mut charge): (Vec<u8>, Charge),
+        data: &[u8],
+    ) -> Option<(Vec<u8>, Charge)> {
         let wanted = bytes.len() + data.len();
         if wanted > BODY_BYTES_MAX {
             return None;
         }
         if wanted > bytes.capacity() {
-            let capacity = wanted.max(bytes.capacity() * 2).max(4 << 10).min(BODY_BYTES_MAX);
+            let capacity = wanted
+                .max(bytes.capacity() * 2)
+                .max(4 << 10)
+                .min(BODY_BYTES_MAX);
             let more = capacity - charge.bytes() as usize;
             if !self.room.make(more as u64) || !charge.grow(more) {
                 return None;
@@ -186,7 +202,9 @@ impl Receiver {
 
     fn queue(&self, arrival: Arrival) {
         let weight = arrival.bytes.len();
-        let lost = self.ingress.push(Lane::Middle, weight, arrival, Overflow::DropNewest);
+        let lost = self
+            .ingress
+            .push(Lane::Middle, weight, arrival, Overflow::DropNewest);
         add(&self.ledger.bodies_dropped, lost.len() as u64);
     }
 }

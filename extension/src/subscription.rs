@@ -70,14 +70,27 @@ pub enum Subscribed {
 }
 
 /// Asks with the preferred API, newest schema first, then with the other one.
-pub async fn subscribe(client: &mut Client, request: &Request<'_>, prefer: Api, managed: bool, world: &dyn World) -> Subscribed {
+pub async fn subscribe(
+    client: &mut Client,
+    request: &Request<'_>,
+    prefer: Api,
+    managed: bool,
+    world: &dyn World,
+) -> Subscribed {
     let telemetry: Vec<Form> = telemetry_api::SCHEMAS
         .into_iter()
-        .take(if managed { 1 } else { telemetry_api::SCHEMAS.len() })
+        .take(if managed {
+            1
+        } else {
+            telemetry_api::SCHEMAS.len()
+        })
         .map(|schema| (telemetry_api::PATH, schema))
         .collect();
     // Managed Instances have no Logs API.
-    let logs = logs_api::SCHEMAS.into_iter().filter(|_| !managed).map(|schema| (logs_api::PATH, schema));
+    let logs = logs_api::SCHEMAS
+        .into_iter()
+        .filter(|_| !managed)
+        .map(|schema| (logs_api::PATH, schema));
     let forms: Vec<Form> = match prefer {
         Api::Telemetry => telemetry.into_iter().chain(logs).collect(),
         Api::Logs => logs.chain(telemetry).collect(),
@@ -93,16 +106,26 @@ pub async fn subscribe(client: &mut Client, request: &Request<'_>, prefer: Api, 
             Err(error) => last = error.to_string(),
         }
     }
-    world.log(Level::Error, &format!("no telemetry will come: every subscription was refused, the last with {last}"));
+    world.log(
+        Level::Error,
+        &format!("no telemetry will come: every subscription was refused, the last with {last}"),
+    );
     Subscribed::No
 }
 
 type Form = (&'static str, &'static str);
 
-async fn ask(client: &mut Client, request: &Request<'_>, path: &str, schema: &str) -> Result<Answer, ApiError> {
+async fn ask(
+    client: &mut Client,
+    request: &Request<'_>,
+    path: &str,
+    schema: &str,
+) -> Result<Answer, ApiError> {
     let headers = [("lambda-extension-identifier", request.identifier)];
     let body = request.body(schema).to_string().into_bytes();
-    client.request(hyper::Method::PUT, path, &headers, body).await
+    client
+        .request(hyper::Method::PUT, path, &headers, body)
+        .await
 }
 
 /// `Some(true)`: subscribed; `Some(false)`: answered by an emulator that delivers nothing; `None`: refused.
@@ -115,7 +138,10 @@ fn verdict(answer: &Answer) -> Option<bool> {
 }
 
 fn not_supported(world: &dyn World, answer: &Answer) -> Subscribed {
-    let message = format!("no telemetry will come: this environment does not deliver any ({})", answer.describe());
+    let message = format!(
+        "no telemetry will come: this environment does not deliver any ({})",
+        answer.describe()
+    );
     world.log(Level::Warn, &message);
     Subscribed::NotSupported
 }

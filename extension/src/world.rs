@@ -76,12 +76,15 @@ impl RealWorld {
 
     /// Lets running time go on: an event has come.
     pub fn unpark(&self) {
-        let Some(parked) = self.shared.parked.take() else { return };
+        let Some(parked) = self.shared.parked.take() else {
+            return;
+        };
         let running_if_unparked = self.elapsed_ns().saturating_sub(self.shared.frozen.get());
         let gap = running_if_unparked.saturating_sub(parked.running.0);
         self.shared.frozen.set(self.shared.frozen.get() + gap);
         // Sources disagree on whether the monotonic clock goes on in the freezer; the wall clock does.
-        let wall_gap = Duration::from_millis(u64::try_from(self.wall_ms() - parked.wall_ms).unwrap_or(0));
+        let wall_gap =
+            Duration::from_millis(u64::try_from(self.wall_ms() - parked.wall_ms).unwrap_or(0));
         if Duration::from_nanos(gap).max(wall_gap) >= THAW_GAP {
             self.shared.thaws.set(self.shared.thaws.get() + 1);
         }
@@ -91,7 +94,8 @@ impl RealWorld {
     /// Fresh randomness of the system, for tokens and ids: 32 hex digits.
     pub fn fresh_hex(&self) -> [u8; 32] {
         let mut bytes = [0u8; 16];
-        let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+        let read =
+            std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
         if read.is_err() {
             bytes[..8].copy_from_slice(&self.random().to_le_bytes());
             bytes[8..].copy_from_slice(&self.random().to_le_bytes());
@@ -119,9 +123,14 @@ impl World for RealWorld {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is where the wall clock is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the wall clock is read"
+    )]
     fn wall_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
@@ -154,7 +163,10 @@ impl World for RealWorld {
     }
 
     fn connect(&self, host: &str, port: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>> {
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         Box::pin(async move {
             let stream = TcpStream::connect((host.as_str(), port)).await?;
             stream.set_nodelay(true)?;
@@ -187,13 +199,19 @@ pub fn write_line(line: &[u8]) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where the monotonic clock is read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the monotonic clock is read"
+)]
 fn monotonic() -> std::time::Instant {
     std::time::Instant::now()
 }
 
 /// A variable of the environment; an empty one counts as unset.
-#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the environment is read"
+)]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -212,7 +230,10 @@ mod tests {
         let early = tokio::time::timeout(Duration::from_millis(40), sleep.as_mut()).await;
         assert!(early.is_err(), "a parked timer does not fire");
         world.unpark();
-        assert!(world.now().since(before) < Duration::from_millis(30), "the pause is left out");
+        assert!(
+            world.now().since(before) < Duration::from_millis(30),
+            "the pause is left out"
+        );
         sleep.await;
         assert!(world.now() >= at);
         assert_eq!(world.thaws(), 0, "a short pause kills no connection");

@@ -64,14 +64,21 @@ impl Elements {
     fn take(&mut self, end: usize, piece: &mut Vec<u8>) {
         // Line breaks between the tokens of an element are spaces here: one line is one element.
         let element = &self.buffer[self.at..end];
-        piece.extend(element.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+        piece.extend(element.iter().map(|byte| {
+            if matches!(byte, b'\n' | b'\r') {
+                b' '
+            } else {
+                *byte
+            }
+        }));
         piece.push(b'\n');
         self.at = end;
     }
 
     /// Brackets and commas of an array around its elements.
     fn skip_separators(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t' | b',' | b'[' | b']') = self.buffer.get(self.at) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t' | b',' | b'[' | b']') = self.buffer.get(self.at)
+        {
             self.at += 1;
         }
     }
@@ -82,7 +89,9 @@ impl Elements {
         let line = memchr::memchr(b'\n', rest);
         let comma = memchr::memmem::find(rest, b",{\"");
         let found = [line, comma].into_iter().flatten().min();
-        found.map_or(self.buffer.len(), |found| from + found).max(self.at + 1)
+        found
+            .map_or(self.buffer.len(), |found| from + found)
+            .max(self.at + 1)
     }
 
     fn read_more(&mut self) -> io::Result<()> {
@@ -132,8 +141,14 @@ mod tests {
 
     #[test]
     fn a_broken_element_costs_no_neighbour() {
-        assert_eq!(lines("{\"a\":1}\n{\"a\":oops}  \n{\"a\":2}\n"), ["{\"a\":1}", "{\"a\":oops}  ", "{\"a\":2}"]);
-        assert_eq!(lines(r#"[{"a":1},{"a":oops},{"a":2}]"#), [r#"{"a":1}"#, r#"{"a":oops}"#, r#"{"a":2}"#]);
+        assert_eq!(
+            lines("{\"a\":1}\n{\"a\":oops}  \n{\"a\":2}\n"),
+            ["{\"a\":1}", "{\"a\":oops}  ", "{\"a\":2}"]
+        );
+        assert_eq!(
+            lines(r#"[{"a":1},{"a":oops},{"a":2}]"#),
+            [r#"{"a":1}"#, r#"{"a":oops}"#, r#"{"a":2}"#]
+        );
     }
 
     #[test]

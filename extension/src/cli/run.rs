@@ -20,6 +20,7 @@ use tokio::task::LocalSet;
 use super::elements::Elements;
 use crate::decode::{self, Decoder, Form, Post};
 use crate::extension::open_port;
+use crate::intake::Intake;
 use crate::settings::{self, Kinds, Load, Settings};
 use crate::world::{RealWorld, write_line};
 
@@ -46,7 +47,10 @@ pub fn run(file: &str, input: Option<&str>, kinds: &Kinds) -> u8 {
             Err(error) => return failed(&format!("cannot read `{path}`: {error}")),
         },
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("no runtime: {error}")),
     };
@@ -67,10 +71,20 @@ fn read_settings(
     facts: &mut Facts,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Settings, String> {
-    let bytes = settings::read_file(file).map_err(|error| format!("cannot read `{file}`: {error}"))?;
-    match settings::load(file, &bytes, kinds, facts, variable, settings::Place::Offline) {
+    let bytes =
+        settings::read_file(file).map_err(|error| format!("cannot read `{file}`: {error}"))?;
+    match settings::load(
+        file,
+        &bytes,
+        kinds,
+        facts,
+        variable,
+        settings::Place::Offline,
+    ) {
         Load::Parked(diagnostics) => Err(diagnostics.render()),
-        Load::Runs(settings) if settings.diagnostics.has_errors() => Err(settings.diagnostics.render()),
+        Load::Runs(settings) if settings.diagnostics.has_errors() => {
+            Err(settings.diagnostics.render())
+        }
         Load::Runs(settings) => {
             if !settings.diagnostics.is_empty() {
                 write_line(settings.diagnostics.render().as_bytes());
@@ -110,13 +124,16 @@ impl Run {
     async fn whole(mut self, settings: Settings, mut elements: Elements) -> u8 {
         self.budget = Budget::new(settings.memory);
         let taps = self.open_ports(settings.sinks);
+        let intake = Intake {
+            platform: settings.receiver.platform,
+        };
         let mut pipeline = Pipeline::new(settings.stages, taps);
         let mut decoder = Decoder::new(self.world.random());
         let mut input_error = None;
         loop {
             match elements.next_piece() {
                 Ok(Some(piece)) => {
-                    self.take_in(piece, &mut decoder, &mut pipeline);
+                    self.take_in(piece, intake, &mut decoder, &mut pipeline);
                     self.flush().await;
                 }
                 Ok(None) => break,
@@ -139,7 +156,14 @@ impl Run {
             .map(|mut plan| {
                 plan.delivery.queue_bytes_max = usize::MAX / 2;
                 plan.delivery.strikes_max = u32::MAX;
-                open_port(plan, false, &world, &self.budget, &self.progress, &self.identity)
+                open_port(
+                    plan,
+                    false,
+                    &world,
+                    &self.budget,
+                    &self.progress,
+                    &self.identity,
+                )
             })
             .collect();
         self.ports = taps.iter().map(|tap| tap.port.clone()).collect();
@@ -156,7 +180,13 @@ impl Run {
         }
     }
 
-    fn take_in(&mut self, piece: Vec<u8>, decoder: &mut Decoder, pipeline: &mut Pipeline) {
+    fn take_in(
+        &mut self,
+        piece: Vec<u8>,
+        intake: Intake,
+        decoder: &mut Decoder,
+        pipeline: &mut Pipeline,
+    ) {
         add(&self.ledger.bytes_in, piece.len() as u64);
         let post = Post {
             charge: self.budget.charge_over(piece.capacity()),
@@ -175,15 +205,22 @@ impl Run {
                 add(&self.ledger.lost_by_platform, *records);
             }
         }
-        for batch in decoded.batches {
+        for mut batch in decoded.batches {
+            intake.apply(&mut batch);
             pipeline.process(batch, &self.context());
         }
     }
 
     /// Back-pressure: goes on when every sink has nothing left.
     async fn flush(&self) {
-        self.ports.iter().for_each(|port| port.set_goal(Goal::Flush));
-        while self.ports.iter().any(|port| !port.ended.get() && port.goal() != Goal::Rest) {
+        self.ports
+            .iter()
+            .for_each(|port| port.set_goal(Goal::Flush));
+        while self
+            .ports
+            .iter()
+            .any(|port| !port.ended.get() && port.goal() != Goal::Rest)
+        {
             self.progress.rung().await;
         }
     }
@@ -191,21 +228,30 @@ impl Run {
     async fn end(&self) {
         self.flush().await;
         let until = self.world.now() + LAST_REQUESTS;
-        self.ports.iter().for_each(|port| port.set_goal(Goal::Drain(until)));
+        self.ports
+            .iter()
+            .for_each(|port| port.set_goal(Goal::Drain(until)));
         while self.ports.iter().any(|port| !port.ended.get()) {
             self.progress.rung().await;
         }
     }
 
     fn report(&self, input_error: Option<std::io::Error>) -> u8 {
-        let sinks: Vec<_> = self.ports.iter().map(|port| (port.name.as_str(), &port.counts)).collect();
+        let sinks: Vec<_> = self
+            .ports
+            .iter()
+            .map(|port| (port.name.as_str(), &port.counts))
+            .collect();
         write_line(self.ledger.line("on", &sinks).as_bytes());
         let mut code = 0;
         if let Some(error) = input_error {
             code = failed(&format!("cannot read the input: {error}"));
         }
         if self.ledger.malformed.get() > 0 {
-            code = failed(&format!("{} elements of the input could not be read", self.ledger.malformed.get()));
+            code = failed(&format!(
+                "{} elements of the input could not be read",
+                self.ledger.malformed.get()
+            ));
         }
         for (name, counts) in sinks {
             let lost = counts.rejected.get() + counts.drops().values().sum::<u64>();

@@ -55,7 +55,9 @@ pub fn main(file: &str, command: Vec<String>, out: &mut dyn Write) -> u8 {
         command,
         ..SimulateOptions::default()
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     match runtime.and_then(|runtime| runtime.block_on(simulate(options, out))) {
         Ok(verdict) => verdict.code(),
         Err(error) => {

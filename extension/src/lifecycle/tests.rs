@@ -55,9 +55,16 @@ fn an_invocation_is_held_until_the_sinks_are_settled() {
     assert_eq!(machine.step(at(10), invoke("a", 3_010)), Actions::default());
     let actions = machine.step(at(100), done("a", 90));
     assert!(actions.flush && !actions.next);
-    assert_eq!(machine.hold(), Some((at(100).now, at(590).now)), "500 ms from the time in the record");
+    assert_eq!(
+        machine.hold(),
+        Some((at(100).now, at(590).now)),
+        "500 ms from the time in the record"
+    );
     let actions = machine.step(at(130), Event::Settled);
-    assert_eq!((actions.next, actions.park, actions.hold_ended), (true, true, Some(at(100).now)));
+    assert_eq!(
+        (actions.next, actions.park, actions.hold_ended),
+        (true, true, Some(at(100).now))
+    );
 }
 
 #[test]
@@ -66,7 +73,11 @@ fn a_hold_ends_at_max_hold_whatever_the_sinks_do() {
     machine.step(at(10), invoke("a", 30_010));
     machine.step(at(100), done("a", 100));
     assert_eq!(machine.wake_at(), Some(at(600).now));
-    assert_eq!(machine.step(at(599), Event::Tick), Actions::default(), "just under");
+    assert_eq!(
+        machine.step(at(599), Event::Tick),
+        Actions::default(),
+        "just under"
+    );
     assert!(machine.step(at(600), Event::Tick).next);
 }
 
@@ -84,7 +95,11 @@ fn a_hold_ends_before_the_deadline_less_the_margin() {
     let mut machine = machine(|_| {});
     machine.step(at(0), invoke("a", 1_000));
     machine.step(at(800), done("a", 800));
-    assert_eq!(machine.hold(), Some((at(800).now, at(900).now)), "a tenth of the second that it was given");
+    assert_eq!(
+        machine.hold(),
+        Some((at(800).now, at(900).now)),
+        "a tenth of the second that it was given"
+    );
 }
 
 /// The signal never comes: that is paid for once, and not again until it was seen.
@@ -93,11 +108,18 @@ fn a_lost_signal_costs_one_invocation() {
     let mut machine = machine(|_| {});
     machine.step(at(0), invoke("a", 3_000));
     let actions = machine.step(at(2_700), Event::Tick);
-    assert!(actions.next && actions.flush && !actions.park, "the function may still run");
+    assert!(
+        actions.next && actions.flush && !actions.park,
+        "the function may still run"
+    );
     let actions = machine.step(at(5_000), invoke("b", 8_000));
     assert!(actions.next && actions.flush, "not waited for");
     machine.step(at(5_100), done("b", 5_100));
-    assert_eq!(machine.step(at(6_000), invoke("c", 9_000)), Actions::default(), "waited for again");
+    assert_eq!(
+        machine.step(at(6_000), invoke("c", 9_000)),
+        Actions::default(),
+        "waited for again"
+    );
 }
 
 #[test]
@@ -130,7 +152,11 @@ fn records_leave_during_a_long_invocation_and_once_before_its_deadline() {
     machine.step(at(100), Event::Arrived);
     assert_eq!(machine.wake_at(), Some(at(20_100).now));
     assert!(machine.step(at(20_100), Event::Tick).flush);
-    assert_eq!(machine.wake_at(), Some(at(59_000).now), "margin and max_hold before the deadline");
+    assert_eq!(
+        machine.wake_at(),
+        Some(at(59_000).now),
+        "margin and max_hold before the deadline"
+    );
     assert!(machine.step(at(59_000), Event::Tick).flush);
     assert_eq!(machine.wake_at(), Some(at(59_500).now));
 }
@@ -142,7 +168,10 @@ fn strategies_without_a_hold_ask_for_the_next_event_at_once() {
         machine.step(at(0), Event::Arrived);
         let actions = machine.step(at(0), invoke("a", 60_000));
         assert!(actions.next && !actions.flush && !actions.park);
-        assert!(machine.step(at(20_000), Event::Tick).flush, "the staleness bound while it runs");
+        assert!(
+            machine.step(at(20_000), Event::Tick).flush,
+            "the staleness bound while it runs"
+        );
         assert!(machine.step(at(20_100), done("a", 20_100)).park);
     }
 }
@@ -168,7 +197,12 @@ fn managed_instances_flush_on_a_timer_and_are_never_parked() {
 
 #[test]
 fn shutdown_ends_before_the_platform_kills() {
-    for (left, expected) in [(Some(2_000), 1_800), (Some(300), 150), (None, 1_800), (Some(-5), 1_800)] {
+    for (left, expected) in [
+        (Some(2_000), 1_800),
+        (Some(300), 150),
+        (None, 1_800),
+        (Some(-5), 1_800),
+    ] {
         let mut machine = machine(|_| {});
         let deadline_ms = left.map(|left| WALL + 100 + left);
         let actions = machine.step(at(100), Event::Shutdown { deadline_ms });
