@@ -238,7 +238,7 @@ fn errors_outside_of_sinks_park() {
         ("transform = [{ type = 'parse' }]\n", "not in this version"),
         (
             "transform = [{ type = 'keep', when = 'a' }]\n",
-            "unknown name",
+            "there is no name `a`",
         ),
         (
             "transform = [{ type = 'keep', name = 'a' }, { type = 'keep', name = 'a' }]\n",
