@@ -1,9 +1,529 @@
-//! Placeholder.
-use tapline_core::registry::TransformKind;
+//! `redact`: takes secrets and personal data out of records, before anything leaves.
+//!
+//! Rules find matches in text: built-in ones by name or group ([`rules`]), and regexes of your own. Keys take the value
+//! of JSON members, whatever it is. All texts are looked at decoded: strings at any depth with their escapes resolved,
+//! numbers by their digits, keys of members, JSON inside strings, attributes. A regex sees one text at a time, never
+//! the punctuation of JSON around it.
+//!
+//! A match becomes `[RULE]` (`label`), `****` (`mask`), nothing (`remove`), `[RULE:0123456789abcdef]` (`hash`, keyed
+//! HMAC-SHA-256) or `****` with its last 4 letters or digits (`partial`). The value of a key becomes `[KEY]` and so on,
+//! or `""` with `remove`; null and `""` stay. A number becomes a string. `allow` spares matches, not keys.
+//!
+//! The time, the type, the request id and the trace ids of a record are left alone; inside its JSON too, where a member
+//! such as `requestId` holds what has the shape of one. A record in which nothing is found keeps its bytes.
+//!
+//! It fails closed: where overlapping matches meet, all of both goes; what is too long, too deep or too intricate to be
+//! searched is replaced as a whole. A rule that does not compile is an error that stops everything. With `audit` it
+//! counts and changes nothing.
+//!
+//! # Limits
+//!
+//! A text of more than 1 MiB ends in `[OVERSIZE]`. Objects and arrays are walked 64 deep and JSON inside strings
+//! twice; what lies deeper is searched unescaped, and goes as a whole if something is found. A regex may compile to
+//! 1 MiB, all together to 8 MiB. Case of keys is that of ASCII. Secrets behind base64, percent encoding (but `%40`),
+//! or spread over several records are not seen.
+
+mod action;
+mod credentials;
+mod keys;
+mod personal;
+mod rules;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod validate;
+mod walk;
+
+use regex_automata::meta::BuildError;
+use tapline_core::batch::{Batch, Slice};
+use tapline_core::config::{Field, FieldKind, Fields, Reader, Spanned};
+use tapline_core::registry::{Build, TransformKind};
+use tapline_core::suggest::closest;
+use tapline_core::transform::{Context, Transform};
+
+use action::{Action, Hasher};
+use keys::Keys;
+use rules::{ALIASES, Group, NOT_OFFERED, RULES, Rule};
+use scan::{Active, Match, Scanner};
+use walk::Walker;
+
+/// The row of the registry.
 pub const KIND: TransformKind = TransformKind {
     name: "redact",
     feature: "redact",
-    fields: &[],
-    build: None,
+    fields: FIELDS,
+    build: Some(build),
     redacts: true,
 };
+
+/// Its keys.
+const FIELDS: Fields = &[
+    field(
+        "rules",
+        FieldKind::List(&FieldKind::Text),
+        "[]",
+        "Built-in rules by name, AWS's names among them, and groups: `@secrets`, `@financial`, `@personal`, `@network`, \
+         `@all`.",
+    ),
+    field(
+        "custom",
+        FieldKind::List(&FieldKind::Table(CUSTOM)),
+        "[]",
+        "Regexes of your own, each with an id.",
+    ),
+    field(
+        "keys",
+        FieldKind::List(&FieldKind::Text),
+        "[]",
+        "Keys of JSON members whose values go, at any depth and in any case. `*` stands for any characters, a dot for \
+         a step inwards.",
+    ),
+    field(
+        "allow",
+        FieldKind::List(&FieldKind::Regex),
+        "[]",
+        "A match that one of these regexes matches entirely stays.",
+    ),
+    field(
+        "action",
+        FieldKind::Choice(action::WORDS),
+        "\"label\"",
+        "What stands in place of a match. `hash` needs a `hash_key`.",
+    ),
+    field(
+        "mode",
+        FieldKind::Choice(&["redact", "audit"]),
+        "\"redact\"",
+        "`audit` counts matches and changes nothing.",
+    ),
+    field(
+        "hash_key",
+        FieldKind::Secret,
+        "",
+        "The key of `hash`, at least 32 bytes. Without it nobody can try values until one fits.",
+    ),
+];
+
+/// The keys of one custom rule.
+const CUSTOM: Fields = &[
+    Field {
+        required: true,
+        ..field(
+            "id",
+            FieldKind::Text,
+            "",
+            "Its name, which is also its label: letters, digits, `_`, `-` and `.`.",
+        )
+    },
+    Field {
+        required: true,
+        ..field(
+            "regex",
+            FieldKind::Regex,
+            "",
+            "What it looks for. Classes such as `\\d` know ASCII only.",
+        )
+    },
+    field(
+        "action",
+        FieldKind::Choice(action::WORDS),
+        "",
+        "What stands in place of its matches; that of the transform.",
+    ),
+];
+
+const fn field(
+    name: &'static str,
+    kind: FieldKind,
+    default: &'static str,
+    doc: &'static str,
+) -> Field {
+    Field {
+        name,
+        kind,
+        default,
+        required: false,
+        doc,
+    }
+}
+
+/// Shortest key of `hash`, in bytes: as long as the hash itself (RFC 2104, section 3).
+const HASH_KEY_BYTES_MIN: usize = 32;
+
+/// Longest id of a custom rule, in bytes.
+const ID_BYTES_MAX: usize = 64;
+
+fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Transform>> {
+    let action = reader
+        .choice("action")
+        .and_then(|word| Action::parse(word.value));
+    let audit = reader.choice("mode").map(|word| word.value == "audit");
+    let builtin = builtin_rules(reader);
+    // A wrong word in `action` is reported; `label` then lets the rest be checked too.
+    let fallback = action.unwrap_or(Action::Label);
+    let custom = custom_rules(reader, fallback);
+    let keys = key_rules(reader);
+    let allow = allowed(reader);
+    let (mut active, mut patterns) = custom.unwrap_or_default();
+    let hashes =
+        action == Some(Action::Hash) || active.iter().any(|rule| rule.action == Action::Hash);
+    let hasher = hash_key(reader, hashes);
+    let wrong = custom_is_wrong(reader, active.len());
+    let (keys, builtin) = (keys?, builtin?);
+    if builtin.is_empty() && active.is_empty() && keys.is_empty() && !wrong {
+        let help = "add `rules = [\"@secrets\"]`, `keys` or `custom`";
+        reader.error(
+            reader.header(),
+            format!("{} redacts nothing", reader.label()),
+            help,
+        );
+        return None;
+    }
+    for rule in builtin {
+        active.push(Active {
+            id: rule.id.to_owned(),
+            action: fallback,
+            regex: compiled(reader, scan::compile(rule.pattern))?,
+            check: rule.check,
+            keys: rule.keys,
+        });
+        patterns.push(rule.pattern.to_owned());
+    }
+    if !keys.is_empty() {
+        let (rule, pattern) = compiled(reader, scan::keyed(&keys, fallback))?;
+        active.push(rule);
+        patterns.push(pattern);
+    }
+    let scanner = compiled(reader, Scanner::new(active, &patterns, allow?))?;
+    if wrong {
+        return None;
+    }
+    Some(Box::new(Redact {
+        counts: vec![0; scanner.rules().len() + Walker::KEYS],
+        scanner,
+        keys,
+        action: action?,
+        hasher: hasher?,
+        audit: audit?,
+        lists: Vec::new(),
+    }))
+}
+
+/// Reports what compiles alone but not in this company: all of it is too large.
+fn compiled<T>(reader: &Reader<'_>, result: Result<T, Box<BuildError>>) -> Option<T> {
+    result
+        .map_err(|error| {
+            let help = "use fewer rules, keys or regexes, or smaller counts in `{…}`";
+            let message = format!(
+                "the rules of {} do not compile together: {error}",
+                reader.label()
+            );
+            reader.error(reader.header(), message, help);
+        })
+        .ok()
+}
+
+/// The built-in rules that `rules` names, each once, in the order of the catalogue.
+fn builtin_rules(reader: &Reader<'_>) -> Option<Vec<&'static Rule>> {
+    let mut chosen = vec![false; RULES.len()];
+    let mut sound = true;
+    for name in reader.list_of_text("rules")? {
+        let mut known = false;
+        for (rule, chosen) in RULES.iter().zip(&mut chosen) {
+            if names(&name.value, rule) {
+                (*chosen, known) = (true, true);
+            }
+        }
+        if !known {
+            unknown_rule(reader, &name);
+            sound = false;
+        }
+    }
+    let rules = RULES.iter().zip(chosen).filter(|(_, chosen)| *chosen);
+    sound.then(|| rules.map(|(rule, _)| rule).collect())
+}
+
+/// Whether a word of `rules` means a rule: by its id, an alias or its group.
+fn names(word: &str, rule: &Rule) -> bool {
+    if let Some(group) = word.strip_prefix('@') {
+        return group == "all" || Group::parse(group) == Some(rule.group);
+    }
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == word);
+    word == rule.id || alias.is_some_and(|(_, ids)| ids.contains(&rule.id))
+}
+
+fn unknown_rule(reader: &Reader<'_>, name: &Spanned<String>) {
+    let shown = reader.quote(name);
+    let word = name.value.as_str();
+    let (message, help) = if word.strip_prefix('@').and_then(Group::parse).is_some() {
+        let help = "name rules of other groups, or add a regex of your own to `custom`".to_owned();
+        (
+            format!("no rule of the group {shown} is in this version"),
+            help,
+        )
+    } else if NOT_OFFERED.contains(&word) {
+        let help = "name the members that hold it in `keys`".to_owned();
+        (
+            format!("no pattern can find {shown}; it takes a model of language"),
+            help,
+        )
+    } else {
+        let groups = ["@secrets", "@financial", "@personal", "@network", "@all"];
+        let aliases = ALIASES.iter().map(|(alias, _)| *alias);
+        let ids = RULES.iter().map(|rule| rule.id);
+        let candidates: Vec<&str> = ids.chain(aliases).chain(groups).collect();
+        let help = match closest(word, &candidates) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "groups are `{}`; rules are listed in the book",
+                groups.join("`, `")
+            ),
+        };
+        (format!("there is no rule {shown}"), help)
+    };
+    reader.error(name.span.clone(), message, help);
+}
+
+/// The custom rules that are sound; the others are reported.
+fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Option<(Vec<Active>, Vec<String>)> {
+    let (mut rules, mut patterns): (Vec<Active>, _) = (Vec::new(), Vec::new());
+    for table in reader.tables("custom") {
+        let (id, source) = (table.text("id"), table.text("regex"));
+        let action = table
+            .choice("action")
+            .and_then(|word| Action::parse(word.value));
+        let (Some(id), Some(source)) = (id, source) else {
+            continue;
+        };
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        if id.value.is_empty() || id.value.len() > ID_BYTES_MAX || !id.value.bytes().all(fits) {
+            let message = format!("{} is no id of a rule", reader.quote(&id));
+            let help = format!("use 1 to {ID_BYTES_MAX} letters, digits, `_`, `-` and `.`");
+            table.error(id.span.clone(), message, help);
+            continue;
+        }
+        let builtin = RULES.iter().any(|rule| rule.id == id.value)
+            || ["KEY", "OVERSIZE"].contains(&id.value.as_str());
+        if builtin || rules.iter().any(|rule| rule.id == id.value) {
+            let message = format!("the id {} is taken", reader.quote(&id));
+            table.error(
+                id.span.clone(),
+                message,
+                "matches are counted by id; give it another one",
+            );
+            continue;
+        }
+        let Some(regex) = custom_regex(&table, &source) else {
+            continue;
+        };
+        if table.has("action") && action.is_none() {
+            continue;
+        }
+        rules.push(Active {
+            id: id.value,
+            action: action.unwrap_or(fallback),
+            regex,
+            check: validate::whole,
+            keys: &[],
+        });
+        patterns.push(source.value);
+    }
+    Some((rules, patterns))
+}
+
+/// Whether fewer custom rules came out than went in.
+fn custom_is_wrong(reader: &Reader<'_>, sound: usize) -> bool {
+    match reader.raw("custom").map(|value| &value.data) {
+        None => false,
+        Some(tapline_core::config::Data::List(items)) => items.len() != sound,
+        Some(_) => true,
+    }
+}
+
+/// Compiles one regex of the file; reports it at its place.
+fn custom_regex(
+    reader: &Reader<'_>,
+    source: &Spanned<String>,
+) -> Option<regex_automata::meta::Regex> {
+    match scan::compile(&source.value) {
+        Ok(regex) => {
+            if scan::traits(&source.value).is_none_or(|(empty, _)| empty) {
+                let help = "let it want at least one character: `+` instead of `*`";
+                reader.error(
+                    source.span.clone(),
+                    "the regex matches where there is nothing",
+                    help,
+                );
+                return None;
+            }
+            Some(regex)
+        }
+        Err(error) => {
+            report_regex(reader, source, &error);
+            None
+        }
+    }
+}
+
+fn report_regex(reader: &Reader<'_>, source: &Spanned<String>, error: &BuildError) {
+    if error.size_limit().is_some() {
+        let help = "use smaller counts in `{…}`, or fewer of them";
+        reader.error(
+            source.span.clone(),
+            "the regex is larger than 1 MiB when compiled",
+            help,
+        );
+        return;
+    }
+    // The regex crate draws the pattern with a caret first; its last line is the sentence.
+    let drawn =
+        std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    let sentence = drawn.lines().last().unwrap_or_default();
+    let message = format!(
+        "the regex does not compile: {}",
+        sentence.trim_start_matches("error: ")
+    );
+    let help = "the syntax is that of Rust's `regex` with ASCII classes: no look-around, no back-reference, no \
+                `\\p{…}`; a literal bracket or dot takes a `\\`";
+    reader.error(reader.inside(source, 0..source.value.len()), message, help);
+}
+
+fn key_rules(reader: &Reader<'_>) -> Option<Keys> {
+    let mut keys = Keys::default();
+    let mut sound = true;
+    for key in reader.list_of_text("keys")? {
+        let part_is_empty = key.value.split('.').any(str::is_empty);
+        if part_is_empty || key.value == "*" {
+            let message = format!("{} is no key", reader.quote(&key));
+            let help = "write a name, a glob such as `*_token`, or a path such as `user.ssn`, without a dot before it";
+            reader.error(key.span.clone(), message, help);
+            sound = false;
+            continue;
+        }
+        keys.add(&key.value);
+    }
+    sound.then_some(keys)
+}
+
+/// `Some(None)` where nothing is allowed, `None` where something is wrong.
+fn allowed(reader: &Reader<'_>) -> Option<Option<regex_automata::meta::Regex>> {
+    let sources = reader.list_of_text("allow")?;
+    let mut sound = true;
+    for source in &sources {
+        if let Err(error) = scan::compile(&source.value) {
+            report_regex(reader, source, &error);
+            sound = false;
+        }
+    }
+    if !sound {
+        return None;
+    }
+    if sources.is_empty() {
+        return Some(None);
+    }
+    let patterns: Vec<String> = sources.into_iter().map(|source| source.value).collect();
+    compiled(reader, scan::compile_whole(&patterns)).map(Some)
+}
+
+/// `Some(None)` where no key is wanted, `None` where something is wrong.
+fn hash_key(reader: &Reader<'_>, wanted: bool) -> Option<Option<Hasher>> {
+    if !reader.has("hash_key") {
+        if wanted {
+            let message = format!("{} hashes, and has no `hash_key`", reader.label());
+            let help = "add `hash_key = { env = \"PII_KEY\" }`: at least 32 random bytes that stay the same";
+            reader.error(reader.header(), message, help);
+            return None;
+        }
+        return Some(None);
+    }
+    let key = reader.secret("hash_key")?;
+    let bytes = key.value.expose().as_bytes();
+    if bytes.len() < HASH_KEY_BYTES_MIN {
+        let message = format!("the key of `hash` is shorter than {HASH_KEY_BYTES_MIN} bytes");
+        let help = "make one with `openssl rand -hex 32`";
+        reader.error(key.span.clone(), message, help);
+        return None;
+    }
+    if !wanted {
+        let help = "write `action = \"hash\"`, or remove it";
+        reader.warning(key.span.clone(), "nothing uses the `hash_key`", help);
+    }
+    Hasher::new(bytes).map(Some)
+}
+
+struct Redact {
+    scanner: Scanner,
+    keys: Keys,
+    action: Action,
+    hasher: Option<Hasher>,
+    audit: bool,
+    /// Matches in this batch: by rule, of keys, of texts cut.
+    counts: Vec<u64>,
+    lists: Vec<Vec<Match>>,
+}
+
+impl Transform for Redact {
+    fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
+        let mut walker = Walker {
+            scanner: &mut self.scanner,
+            keys: &self.keys,
+            key_action: self.action,
+            hasher: self.hasher.as_ref(),
+            scratch: context.scratch,
+            counts: &mut self.counts,
+            lists: &mut self.lists,
+        };
+        for position in 0..batch.records().len() {
+            let record = &batch.records()[position];
+            if !record.is_live() {
+                continue;
+            }
+            let (value, attributes) = (record.value, record.attributes);
+            let changed = walker.record(batch.bytes(value));
+            if let Some(changed) = changed.filter(|_| !self.audit) {
+                let value = batch.keep(&changed);
+                batch.records_mut()[position].value = value;
+            }
+            let changed = redact_attributes(&mut walker, &batch, attributes);
+            if let Some(changed) = changed.filter(|_| !self.audit) {
+                let attributes = batch.keep(&changed);
+                batch.records_mut()[position].attributes = attributes;
+            }
+        }
+        self.count(context);
+        output.push(batch);
+    }
+}
+
+impl Redact {
+    fn count(&mut self, context: &Context<'_>) {
+        let rules = self.scanner.rules().iter().map(|rule| rule.id.as_str());
+        let ids = rules.chain(["KEY", "OVERSIZE"]);
+        for (id, count) in ids.zip(&mut self.counts) {
+            if *count > 0 {
+                context.ledger.redacted(id, std::mem::take(count));
+            }
+        }
+    }
+}
+
+/// Attributes are the members of an object that lacks its braces.
+fn redact_attributes(walker: &mut Walker<'_>, batch: &Batch, attributes: Slice) -> Option<Vec<u8>> {
+    if attributes.is_empty() {
+        return None;
+    }
+    let scratch = walker.scratch;
+    let mut object = scratch.take();
+    object.push(b'{');
+    object.extend_from_slice(batch.bytes(attributes));
+    object.push(b'}');
+    let changed = walker.record(&object);
+    scratch.give_back(object);
+    changed.map(|mut object| {
+        object.pop();
+        if !object.is_empty() {
+            object.remove(0);
+        }
+        object
+    })
+}

@@ -30,7 +30,7 @@ fn the_hash_is_frozen() {
     );
     assert_eq!(
         of_trace(b"5759e988bd862e3fe1be46a994272793"),
-        Some(0xbe46_a994_2727_93)
+        Some(0x00be_46a9_9427_2793)
     );
     assert_eq!(of_text(b""), None);
     assert_eq!(of_json(b"null"), None);

@@ -1,0 +1,118 @@
+//! An unchanged record costs no allocation, whatever form it has.
+
+use std::alloc::System;
+use std::io;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tapline_core::batch::Batch;
+use tapline_core::budget::Budget;
+use tapline_core::config::{Context as Loading, Document, Reader, Scope};
+use tapline_core::expr::Names;
+use tapline_core::facts::Facts;
+use tapline_core::invocation::Invocations;
+use tapline_core::ledger::Ledger;
+use tapline_core::level::Level;
+use tapline_core::registry::Build;
+use tapline_core::test_util;
+use tapline_core::transform::{Context, Transform};
+use tapline_core::view::Scratch;
+use tapline_core::world::{Boxed, Instant, Stream, World};
+
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+struct Nowhere;
+
+impl World for Nowhere {
+    fn now(&self) -> Instant {
+        Instant(0)
+    }
+    fn wall_ms(&self) -> i64 {
+        0
+    }
+    fn sleep_until(&self, _: Instant) -> Boxed<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+    fn random(&self) -> u64 {
+        4
+    }
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn connect(&self, _: &str, _: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>> {
+        Box::pin(std::future::ready(Err(
+            io::ErrorKind::ConnectionRefused.into()
+        )))
+    }
+    fn log(&self, _: Level, _: &str) {}
+}
+
+fn made(kind: &str, config: &str) -> Box<dyn Transform> {
+    let kind = tapline_transforms::kinds()
+        .iter()
+        .find(|row| row.name == kind)
+        .expect("the kind is in the table");
+    let loading = Loading::new(&|_| None);
+    let document = Document::parse(&loading, "t.toml", config.as_bytes()).expect("it is TOML");
+    let reader =
+        Reader::root(&loading, &document, kind.fields).with_scope(Scope::Redact, "transform `t`");
+    let facts = Facts::default();
+    let build = Build {
+        names: Names { env: &[] },
+        facts: &facts,
+    };
+    kind.build.expect("all features are on")(&reader, &build).expect("the table is sound")
+}
+
+const RECORDS: [&str; 7] = [
+    r#"{"level":"INFO","message":"order 1234 shipped","requestId":"8476a536-e9f4-11e8-9739-2dfe598c3fcd"}"#,
+    r#""plain text with a newline\n""#,
+    r#""{\"level\":\"INFO\",\"message\":\"nested \\\"json\\\"\",\"n\":[1,2,3]}\n""#,
+    r#""C:\\users\\nobody caf\u00e9""#,
+    r#"{"n":1700000000000,"a":[{"b\u0041":null}],"u":"a.b.c/4 5"}"#,
+    r#""looks like 1234-5678-9012-3 and a:b@c""#,
+    "[1,2,3]",
+];
+
+/// Allocations of one run over the batch, after runs that filled every cache.
+fn allocations(kind: &str, config: &str) -> usize {
+    let mut transform = made(kind, config);
+    let rows: Vec<_> = RECORDS.iter().map(|raw| ("function", *raw, None)).collect();
+    let mut batch: Batch = test_util::batch_of(&Budget::new(1 << 20), &rows);
+    let (facts, invocations) = (Facts::default(), Invocations::default());
+    let (ledger, scratch) = (Ledger::default(), Scratch::default());
+    let context = Context {
+        world: &Nowhere,
+        facts: &facts,
+        invocations: &invocations,
+        ledger: &ledger,
+        scratch: &scratch,
+    };
+    let mut output = Vec::with_capacity(4);
+    let mut run = |batch| {
+        transform.apply(batch, &context, &mut output);
+        output.pop().expect("a batch comes out")
+    };
+    for _ in 0..3 {
+        batch = run(batch);
+    }
+    let region = Region::new(GLOBAL);
+    batch = run(batch);
+    let change = region.change();
+    for (record, raw) in batch.records().iter().zip(RECORDS) {
+        assert_eq!(batch.bytes(record.value), raw.as_bytes());
+    }
+    change.allocations + change.reallocations
+}
+
+/// One test, since the allocator counts for all threads.
+#[test]
+fn records_that_stay_cost_no_allocation() {
+    let redact = "rules = ['@all']\nkeys = ['password', '*_token', 'user.ssn']";
+    assert_eq!(allocations("redact", redact), 0);
+    let anchored = "custom = [{ id = 'c', regex = '^CUS-\\d+$' }]";
+    assert_eq!(allocations("redact", anchored), 0);
+    assert_eq!(allocations("filter", "keep = 'level >= info'"), 0);
+    assert_eq!(allocations("sample", "rate = 0.5"), 0);
+    assert_eq!(allocations("enrich", "remove = ['.absent', 'absent']"), 0);
+}
