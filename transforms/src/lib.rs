@@ -23,6 +23,7 @@ mod redact;
 #[cfg(feature = "sample")]
 mod sample;
 #[cfg(test)]
+#[allow(dead_code, reason = "a build of one transform needs part of it")]
 mod test_kit;
 
 use tapline_core::registry::TransformKind;

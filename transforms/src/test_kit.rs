@@ -102,7 +102,6 @@ pub fn value<'b>(batch: &'b Batch, record: &Record) -> &'b str {
 }
 
 /// The attributes of a record as text.
-#[allow(dead_code, reason = "redact and filter set none")]
 pub fn attributes<'b>(batch: &'b Batch, record: &Record) -> &'b str {
     std::str::from_utf8(batch.bytes(record.attributes)).unwrap()
 }
