@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::batch::Origin;
 use crate::budget::Budget;
 use crate::ledger::{DropReason, add, subtract};
 use crate::limits::LOSS_REPORT_TIME;
@@ -46,8 +47,27 @@ struct Delivery {
     under_way: VecDeque<Attempt>,
     /// The one attempt that an open breaker is given at shutdown was used.
     last_chance_used: bool,
-    /// Losses were named during shutdown; what is lost after that is only in the ledger.
-    losses_reported: bool,
+    /// How far the last report of losses has come during shutdown.
+    last_report: LastReport,
+}
+
+/// The report of losses at shutdown: made once, sent once. What is lost after it is only in the ledger.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastReport {
+    NotYet,
+    Made,
+    Sent,
+}
+
+impl LastReport {
+    /// When a drain that ends at `until` stops sending: time is kept for the report.
+    fn last_moment(self, until: Instant) -> Instant {
+        if self == LastReport::NotYet {
+            until - LOSS_REPORT_TIME
+        } else {
+            until
+        }
+    }
 }
 
 /// Runs a sink until it is drained. Ends only after the port's goal became [`Goal::Drain`].
@@ -59,7 +79,7 @@ pub async fn run(port: Rc<Port>, sink: Box<dyn Sink>, world: Rc<dyn World>, budg
         budget,
         under_way: VecDeque::new(),
         last_chance_used: false,
-        losses_reported: false,
+        last_report: LastReport::NotYet,
     };
     loop {
         match delivery.next() {
@@ -95,30 +115,26 @@ impl Delivery {
 
     fn next_of_drain(&self, now: Instant, until: Instant, has_work: bool) -> Next {
         if !has_work {
-            return if self.port.counts.has_unreported() && !self.losses_reported && now < until {
+            let report = self.port.counts.has_unreported()
+                && self.last_report == LastReport::NotYet
+                && now < until;
+            return if report {
                 Next::ReportLosses
             } else {
                 Next::End
             };
         }
-        let last = if self.losses_reported {
-            until
-        } else {
-            until - LOSS_REPORT_TIME
-        };
-        if now >= last {
-            return Next::GiveUp;
-        }
+        let last = self.last_report.last_moment(until);
         let send = Next::Send((now + self.port.settings.timeout).min(last));
-        if self.losses_reported {
-            return send;
-        }
-        match self.earliest(now) {
-            None => send,
+        match (self.last_report, self.earliest(now)) {
+            _ if now >= last => Next::GiveUp,
+            (LastReport::Made, _) => send,
+            (LastReport::Sent, _) => Next::GiveUp,
+            (LastReport::NotYet, None) => send,
             // A breaker that is open is asked once more, because there is no later.
-            Some(_) if self.port.breaker.borrow().is_open() && !self.last_chance_used => send,
-            Some(later) if later < last => Next::Wait(later),
-            Some(_) => Next::GiveUp,
+            (_, Some(_)) if self.port.breaker.borrow().is_open() && !self.last_chance_used => send,
+            (_, Some(later)) if later < last => Next::Wait(later),
+            (_, Some(_)) => Next::GiveUp,
         }
     }
 
@@ -163,11 +179,23 @@ impl Delivery {
         };
         let was_open = self.port.breaker.borrow().is_open();
         self.last_chance_used |= was_open;
+        if self.last_report == LastReport::Made {
+            self.last_report = LastReport::Sent;
+        }
         self.port.sending.set(true);
         add(&self.port.counts.attempts, 1);
         let outcome = self.call(&attempt, deadline).await;
         self.port.sending.set(false);
+        // The loss of a report is in the ledger, but no reason for another report.
+        let is_report = attempt
+            .records
+            .records()
+            .all(|(_, record)| record.origin == Origin::Tapline);
+        let unreported = is_report.then(|| self.port.counts.take_unreported());
         self.settle(attempt, outcome, was_open);
+        if let Some(before) = unreported {
+            self.port.counts.put_back_unreported(before);
+        }
         self.port.progress.ring();
     }
 
@@ -181,13 +209,11 @@ impl Delivery {
             deadline,
             batch_id: &attempt.batch_id,
         };
+        let last_report = self.last_report;
         let mut answer = self.sink.deliver(&attempt.records, call);
         loop {
             let until = match port.goal() {
-                Goal::Drain(until) if !self.losses_reported => {
-                    deadline.min(until - LOSS_REPORT_TIME)
-                }
-                Goal::Drain(until) => deadline.min(until),
+                Goal::Drain(until) => deadline.min(last_report.last_moment(until)),
                 _ => deadline,
             };
             let mut bell = std::pin::pin!(port.bell.rung());
@@ -324,7 +350,9 @@ impl Delivery {
     }
 
     fn report_losses(&mut self) {
-        self.losses_reported = matches!(self.port.goal(), Goal::Drain(_));
+        if let Goal::Drain(_) = self.port.goal() {
+            self.last_report = LastReport::Made;
+        }
         self.port.report_losses(&*self.world, &self.budget);
     }
 

@@ -113,6 +113,11 @@ impl SinkCounts {
         std::mem::take(&mut *self.unreported.borrow_mut())
     }
 
+    /// Puts back what was taken, in place of what was lost since.
+    pub fn put_back_unreported(&self, losses: BTreeMap<String, u64>) {
+        self.unreported.replace(losses);
+    }
+
     /// Whether there are losses that no report has named yet.
     pub fn has_unreported(&self) -> bool {
         !self.unreported.borrow().is_empty()

@@ -82,7 +82,7 @@ fn remembered_in(world: &dyn World, endpoint: &str, name: &str) -> PathBuf {
 
 /// Reads port and token, if the file is ours: a regular file of this user that nobody else can write.
 fn recall(path: &Path) -> Option<(u16, String)> {
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NOFOLLOW.bits() as i32)
         .open(path)
@@ -93,7 +93,7 @@ fn recall(path: &Path) -> Option<(u16, String)> {
         return None;
     }
     let mut text = String::new();
-    file.by_ref().take(64).read_to_string(&mut text).ok()?;
+    file.take(64).read_to_string(&mut text).ok()?;
     let (port, token) = text.trim_end().split_once(' ')?;
     let usable = token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
     let port = port.parse().ok().filter(|port| *port > 1_024)?;

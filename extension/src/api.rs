@@ -137,8 +137,11 @@ impl Client {
             .body(Full::new(body))
             .map_err(|error| ApiError(format!("request to `{path}`: {error}")))?;
         let mut sender = match self.connection.take() {
-            Some(mut sender) if sender.ready().await.is_ok() => sender,
-            _ => self.connect().await?,
+            Some(mut sender) => match sender.ready().await {
+                Ok(()) => sender,
+                Err(_) => self.connect().await?,
+            },
+            None => self.connect().await?,
         };
         let answer = sender.send_request(request).await?;
         let (head, body) = answer.into_parts();

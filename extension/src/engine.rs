@@ -15,7 +15,7 @@ use tapline_core::transform::Context;
 use tapline_core::view::Scratch;
 use tapline_core::world::{Instant, World, either};
 
-use crate::decode::{Decoded, Decoder};
+use crate::decode::{self, Decoded, Decoder, Form, Post};
 use crate::extensions_api::NextEvent;
 use crate::lifecycle::{Actions, Clock, Event, Lifecycle};
 use crate::next::Next;
@@ -189,22 +189,29 @@ impl Engine {
             add(&self.ledger.duplicates, 1);
             return;
         }
+        let post = Post {
+            bytes: arrival.bytes,
+            charge: arrival.charge,
+            arrived_ms: arrival.arrived_ms,
+            form: Form::Array,
+        };
         let now = self.world.now();
-        let decoded = self.decoder.decode(
-            arrival.bytes,
-            arrival.charge,
-            arrival.arrived_ms,
-            now,
-            &mut self.invocations,
-            &self.identity,
-            &self.ledger,
-        );
+        let decoded = self.decode(|decoder, context| decoder.decode(post, now, context));
         self.process(decoded);
     }
 
+    fn decode(&mut self, with: impl FnOnce(&mut Decoder, decode::Context<'_>) -> Decoded) -> Decoded {
+        let context = decode::Context {
+            invocations: &mut self.invocations,
+            identity: &self.identity,
+            ledger: &self.ledger,
+        };
+        with(&mut self.decoder, context)
+    }
+
     fn expire_fragment(&mut self) {
-        let (now, wall_ms) = (self.world.now(), self.world.wall_ms());
-        let decoded = self.decoder.expire(now, wall_ms, &mut self.invocations, &self.identity, &self.ledger);
+        let now = self.world.now();
+        let decoded = self.decode(|decoder, context| decoder.expire(now, context));
         self.process(decoded);
     }
 
@@ -290,8 +297,8 @@ impl Engine {
 
     /// Gives out everything that decoder and transforms hold back.
     fn expire_all(&mut self) {
-        let wall_ms = self.world.wall_ms();
-        let decoded = self.decoder.expire(Instant::NEVER, wall_ms, &mut self.invocations, &self.identity, &self.ledger);
+        let now = self.world.now();
+        let decoded = self.decode(|decoder, context| decoder.flush_fragment(now, context));
         self.process(decoded);
         let context = Context {
             world: &self.world,

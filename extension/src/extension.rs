@@ -272,7 +272,8 @@ impl Setup {
     }
 }
 
-fn open_port(
+/// Starts the task of one sink and gives its tap.
+pub(crate) fn open_port(
     plan: SinkPlan,
     shadow: bool,
     world: &Rc<dyn World>,

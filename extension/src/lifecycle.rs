@@ -281,6 +281,7 @@ impl Lifecycle {
     }
 
     fn tick(&mut self, now: Instant) -> Actions {
+        let stale = self.stale_at().is_some_and(|stale| now >= stale);
         match &mut self.state {
             State::Gathering { flush_at, until } if now >= *flush_at => {
                 self.state = State::Holding { since: now, until: *until };
@@ -298,9 +299,7 @@ impl Lifecycle {
                 *race_at = None;
                 self.flushing(Actions::default())
             }
-            State::Running { .. } | State::InNext { .. } if self.stale_at().is_some_and(|stale| now >= stale) => {
-                self.flushing(Actions::default())
-            }
+            State::Running { .. } | State::InNext { .. } if stale => self.flushing(Actions::default()),
             _ => Actions::default(),
         }
     }

@@ -133,7 +133,24 @@ fn attempts_are_counted_over_the_life_of_a_batch() {
             .count(),
         4
     );
-    assert!(bench.port.counts.drops()[&DropReason::Attempts] >= 2);
+    assert_eq!(
+        bench.port.counts.drops()[&DropReason::Attempts],
+        3,
+        "two records, and the one report of their loss"
+    );
+    assert_eq!(bench.port.counts.generated.get(), 1);
+}
+
+/// A destination that refuses everything refuses the report too: that must not lead to another report.
+#[test]
+fn a_refused_report_is_not_reported() {
+    let mut bench = Bench::new(|_| {});
+    bench.give(2, Lane::Middle);
+    let refused = Answer::After(Duration::ZERO, Verdict::Rejected("400".into()).into());
+    let (sink, seen) = ScriptedSink::new([refused]);
+    bench.run(sink, bench.drain_after(SECOND, SECOND));
+    assert_eq!(seen.calls.borrow().len(), 2);
+    assert_eq!(bench.port.counts.rejected.get(), 3);
 }
 
 /// What was lost is named to the sink itself, as soon as it works again.

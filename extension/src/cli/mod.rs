@@ -1,6 +1,8 @@
 //! The command line: one file a subcommand. Never part of a layer.
 
 pub mod check;
+mod elements;
+pub mod run;
 pub mod simulate;
 
 use std::io::Write;
@@ -67,9 +69,8 @@ fn execute(command: Command, kinds: &Kinds, out: &mut dyn Write) -> u8 {
         Command::Help => print(out, USAGE),
         Command::Version => print(out, concat!("tapline ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Check { file } => check::check(&file, kinds, &world::variable, out),
-        // The bodies of these two are connected here: `run::run` and `simulate::simulate`.
-        Command::Run { .. } => wrong_usage("`run` is not connected yet"),
-        Command::Simulate { .. } => wrong_usage("`simulate` is not connected yet"),
+        Command::Run { file, input } => run::run(&file, input.as_deref(), kinds),
+        Command::Simulate { file, command } => simulate::main(&file, command, out),
     }
 }
 

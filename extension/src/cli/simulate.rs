@@ -48,6 +48,23 @@ impl Verdict {
     }
 }
 
+/// Runs the command; gives its exit code.
+pub fn main(file: &str, command: Vec<String>, out: &mut dyn Write) -> u8 {
+    let options = SimulateOptions {
+        config: file.into(),
+        command,
+        ..SimulateOptions::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.and_then(|runtime| runtime.block_on(simulate(options, out))) {
+        Ok(verdict) => verdict.code(),
+        Err(error) => {
+            crate::world::write_line(format!("tapline: {error}").as_bytes());
+            1
+        }
+    }
+}
+
 /// Plays the standard life and writes what happened, without colour.
 ///
 /// It needs a tokio runtime with all drivers on (`enable_all`).
