@@ -300,7 +300,7 @@ impl Setup {
             identity,
             scratch: Scratch::default(),
             lifecycle: Lifecycle::new(Conditions {
-                flush: self.settings.flush.clone(),
+                flush: self.settings.flush,
                 subscribed: matches!(subscribed, Subscribed::Yes { .. }),
                 managed: self.managed,
                 early_init: matches!(init_type.as_str(), "provisioned-concurrency" | "snap-start"),

@@ -164,10 +164,6 @@ pub struct Settings {
 }
 
 /// What became of a file.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one is made in the life of a process"
-)]
 pub enum Load {
     /// It can run, perhaps without the sinks that are wrong.
     Runs(Settings),

@@ -60,14 +60,14 @@ const FIELDS: Fields = &[
         kind: FieldKind::Any,
         default: "",
         required: false,
-        doc: "Moves values to other keys.",
+        doc: "Moves values to other keys. Not in this version.",
     },
     Field {
         name: "lookup",
         kind: FieldKind::Any,
         default: "",
         required: false,
-        doc: "Sets a value by another one.",
+        doc: "Sets a value by another one. Not in this version.",
     },
 ];
 

@@ -368,6 +368,9 @@ impl Reader<'_> {
             (FieldKind::Duration { .. }, Data::Integer(number)) => {
                 format!("write `{name} = \"{number}ms\"` or `{name} = \"{number}s\"`")
             }
+            (FieldKind::Size { min, .. }, Data::Integer(number)) if *min >= 1 << 20 => {
+                format!("write `{name} = \"{number}MiB\"`")
+            }
             (FieldKind::Size { .. }, Data::Integer(number)) => {
                 format!("write `{name} = \"{number}B\"` or `{name} = \"{number}KiB\"`")
             }

@@ -60,7 +60,7 @@ pub fn main(kinds: &Kinds, arguments: Vec<String>) -> ExitCode {
         Err(message) => wrong_usage(&message),
     };
     // A reader that has gone away, as `head` does, is no error of ours.
-    let _ = out.flush();
+    out.flush().ok();
     ExitCode::from(code)
 }
 
@@ -76,7 +76,7 @@ fn execute(command: Command, kinds: &Kinds, out: &mut dyn Write) -> u8 {
 
 fn print(out: &mut dyn Write, text: &str) -> u8 {
     // As in `main`.
-    let _ = out.write_all(text.as_bytes());
+    out.write_all(text.as_bytes()).ok();
     0
 }
 

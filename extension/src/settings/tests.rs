@@ -256,7 +256,7 @@ fn errors_outside_of_sinks_park() {
             "transform = [{ type = 'redact', enabled = false, rules = 5 }]\n",
             "expected a list",
         ),
-        ("version = ", "key with no value"),
+        ("version\n", "key with no value"),
     ] {
         let shown = parked(&format!("{text}{SINK}"));
         assert!(shown.contains(wanted), "{text}\n{shown}");
