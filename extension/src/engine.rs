@@ -280,9 +280,8 @@ impl Engine {
                 });
             }
             PlatformEvent::Report { request_id, .. } => {
-                if self.report_outstanding.as_deref() == Some(request_id.as_str()) {
-                    self.report_outstanding = None;
-                }
+                self.report_outstanding
+                    .take_if(|outstanding| *outstanding == request_id);
             }
             PlatformEvent::RestoreStart => {
                 // Every copy of a snapshot would otherwise give out the same ids.
