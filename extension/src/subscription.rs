@@ -95,16 +95,20 @@ pub async fn subscribe(
         Api::Telemetry => telemetry.into_iter().chain(logs).collect(),
         Api::Logs => logs.chain(telemetry).collect(),
     };
-    let mut last = String::new();
+    let (mut last, mut unsupported) = (String::new(), None);
     for (path, schema) in forms {
         match ask(client, request, path, schema).await {
             Ok(answer) => match verdict(&answer) {
-                Some(false) => return not_supported(world, &answer),
+                // The other API may still be there.
+                Some(false) => unsupported = Some(answer),
                 Some(true) => return Subscribed::Yes { schema },
                 None => last = answer.describe(),
             },
             Err(error) => last = error.to_string(),
         }
+    }
+    if let Some(answer) = unsupported {
+        return not_supported(world, &answer);
     }
     world.log(
         Level::Error,
