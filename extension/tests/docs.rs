@@ -159,7 +159,11 @@ fn the_page_of_each_kind_has_every_key_and_its_default() {
         assert_rows(&format!("docs/sinks/{}.md", kind.name), "", kind.fields);
     }
     for kind in tapline_transforms::kinds() {
-        assert_rows(&format!("docs/transforms/{}.md", kind.name), "", kind.fields);
+        assert_rows(
+            &format!("docs/transforms/{}.md", kind.name),
+            "",
+            kind.fields,
+        );
     }
 }
 
