@@ -55,6 +55,13 @@ impl Pipeline {
         self.taps.iter().map(|tap| &tap.port)
     }
 
+    /// Lets every transform do the slow work that it has put off.
+    pub fn prepare(&mut self) {
+        self.stages
+            .iter_mut()
+            .for_each(|stage| stage.transform.prepare());
+    }
+
     /// Takes in a batch that was just received.
     pub fn process(&mut self, batch: Batch, context: &Context<'_>) {
         add(&context.ledger.received, batch.records().len() as u64);

@@ -75,6 +75,9 @@ impl Engine {
                 .for_each(|port| port.set_goal(Goal::Continuous));
         }
         let mut drain = self.step(Event::Started);
+        // The poll for the first event goes out before the slow work that nobody needs to wait for.
+        tokio::task::yield_now().await;
+        self.pipeline.prepare();
         loop {
             if let Some(until) = drain {
                 self.drain(until).await;
