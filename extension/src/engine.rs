@@ -320,6 +320,8 @@ impl Engine {
             self.take_in(arrival);
         }
         self.expire_all();
+        // A request that was still under way at that moment has no answer that could be waited for.
+        self.ports.iter().for_each(|port| port.abandon());
     }
 
     async fn last_words(&mut self, until: Instant) {
