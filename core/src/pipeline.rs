@@ -55,6 +55,13 @@ impl Pipeline {
         self.taps.iter().map(|tap| &tap.port)
     }
 
+    /// Lets every transform do the slow work that it has put off.
+    pub fn prepare(&mut self) {
+        self.stages
+            .iter_mut()
+            .for_each(|stage| stage.transform.prepare());
+    }
+
     /// Takes in a batch that was just received.
     pub fn process(&mut self, batch: Batch, context: &Context<'_>) {
         add(&context.ledger.received, batch.records().len() as u64);
@@ -228,27 +235,19 @@ fn fan_out(tap: &Tap, batch: &Arc<Batch>, context: &Context<'_>) {
     for lane in Lane::ALL {
         let positions = std::mem::take(&mut chosen[lane as usize]);
         if !positions.is_empty() {
-            tap.port.push(parcel(
-                &tap.port,
-                batch,
-                positions,
-                lane,
-                weights[lane as usize],
-            ));
+            tap.port
+                .push(parcel(batch, positions, lane, weights[lane as usize]));
         }
     }
 }
 
-/// Where a backlog builds up, few records must not keep a large body in memory: they move into one of their own.
-fn parcel(
-    port: &Port,
-    batch: &Arc<Batch>,
-    positions: Vec<u32>,
-    lane: Lane,
-    weight: usize,
-) -> Parcel {
-    let backlog = port.queue.weight() > port.queue.weight_max() / 8;
-    if backlog && (weight as u64) < batch.body().charged() / 4 {
+/// Bodies smaller than this, in bytes, are not worth a copy of the records that are left of them.
+const WORTH_COMPACTING: u64 = 16 << 10;
+
+/// Few records must not keep a large body in memory: they move into one of their own.
+fn parcel(batch: &Arc<Batch>, positions: Vec<u32>, lane: Lane, weight: usize) -> Parcel {
+    let charged = batch.body().charged();
+    if charged >= WORTH_COMPACTING && (weight as u64) < charged / 4 {
         let small = batch.compact(positions.iter().map(|position| *position as usize));
         let count = small.records().len() as u32;
         return Parcel {

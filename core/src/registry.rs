@@ -1,7 +1,7 @@
 //! The kinds of sinks and transforms: built-in ones are rows of a static slice, outside ones are added to it.
 
-use crate::config::{Fields, Reader};
-use crate::expr::{Expression, Names};
+use crate::config::{Fields, Reader, Spanned};
+use crate::expr::{Expression, Names, Problem};
 use crate::facts::Facts;
 use crate::sink::Sink;
 use crate::template::{Allow, Template};
@@ -20,38 +20,40 @@ impl Build<'_> {
     /// Reads an expression; problems are reported where they stand in the file.
     pub fn expression(&self, reader: &Reader<'_>, key: &str) -> Option<Expression> {
         let source = reader.text(key)?;
-        match Expression::parse(&source.value, &self.names) {
-            Ok(expression) => Some(expression),
-            Err(problems) => {
-                for problem in problems {
-                    reader.error(
-                        reader.inside(&source, problem.span),
-                        problem.message,
-                        problem.help,
-                    );
-                }
-                None
-            }
-        }
+        reported(
+            reader,
+            &source,
+            Expression::parse(&source.value, &self.names),
+        )
     }
 
     /// Reads a template; problems are reported where they stand in the file.
     pub fn template(&self, reader: &Reader<'_>, key: &str, allow: Allow) -> Option<Template> {
         let source = reader.text(key)?;
-        match Template::parse(&source.value, &self.names, allow) {
-            Ok(template) => Some(template),
-            Err(problems) => {
-                for problem in problems {
-                    reader.error(
-                        reader.inside(&source, problem.span),
-                        problem.message,
-                        problem.help,
-                    );
-                }
-                None
-            }
-        }
+        reported(
+            reader,
+            &source,
+            Template::parse(&source.value, &self.names, allow),
+        )
     }
+}
+
+fn reported<T>(
+    reader: &Reader<'_>,
+    source: &Spanned<String>,
+    parsed: Result<T, Vec<Problem>>,
+) -> Option<T> {
+    parsed
+        .map_err(|problems| {
+            for problem in problems {
+                reader.error(
+                    reader.inside(source, problem.span),
+                    problem.message,
+                    problem.help,
+                );
+            }
+        })
+        .ok()
 }
 
 /// Builds a transform from its table. `None` after it reported what is wrong; reading goes on, so that all problems

@@ -238,20 +238,8 @@ impl Source for View<'_> {
                 .invocation()
                 .and_then(|invocation| invocation.duration_ms)
                 .map_or(Value::Missing, duration_value),
-            Name::FunctionName => known(&facts.function_name),
-            Name::FunctionVersion => known(&facts.function_version),
-            Name::FunctionMemory => facts.function_memory.map_or(Value::Missing, Value::Size),
-            Name::FunctionArn => known(&facts.function_arn),
-            Name::FunctionAlias => known(&facts.function_alias),
-            Name::Region => known(&facts.region),
-            Name::AccountId => known(&facts.account_id),
-            Name::InitType => known(&facts.init_type),
             Name::Instance => text_value(batch.instance()),
-            Name::Env(wanted) => facts
-                .env
-                .iter()
-                .find(|(name, _)| **name == **wanted)
-                .map_or(Value::Missing, |(_, value)| known(value)),
+            name => fact(facts, name),
         }
     }
 
@@ -282,28 +270,32 @@ pub struct NoRecord<'a>(pub &'a Facts);
 
 impl Source for NoRecord<'_> {
     fn name(&self, name: &Name) -> Value<'_> {
-        let facts = self.0;
-        match name {
-            Name::FunctionName => known(&facts.function_name),
-            Name::FunctionVersion => known(&facts.function_version),
-            Name::FunctionMemory => facts.function_memory.map_or(Value::Missing, Value::Size),
-            Name::FunctionArn => known(&facts.function_arn),
-            Name::FunctionAlias => known(&facts.function_alias),
-            Name::Region => known(&facts.region),
-            Name::AccountId => known(&facts.account_id),
-            Name::InitType => known(&facts.init_type),
-            Name::Instance => known(&facts.instance),
-            Name::Env(wanted) => facts
-                .env
-                .iter()
-                .find(|(name, _)| **name == **wanted)
-                .map_or(Value::Missing, |(_, value)| known(value)),
-            _ => Value::Missing,
-        }
+        fact(self.0, name)
     }
 
     fn path(&self, _: &Path) -> Value<'_> {
         Value::Missing
+    }
+}
+
+/// What a name says without a record: the function and its environment.
+fn fact<'a>(facts: &'a Facts, name: &Name) -> Value<'a> {
+    match name {
+        Name::FunctionName => known(&facts.function_name),
+        Name::FunctionVersion => known(&facts.function_version),
+        Name::FunctionMemory => facts.function_memory.map_or(Value::Missing, Value::Size),
+        Name::FunctionArn => known(&facts.function_arn),
+        Name::FunctionAlias => known(&facts.function_alias),
+        Name::Region => known(&facts.region),
+        Name::AccountId => known(&facts.account_id),
+        Name::InitType => known(&facts.init_type),
+        Name::Instance => known(&facts.instance),
+        Name::Env(wanted) => facts
+            .env
+            .iter()
+            .find(|(name, _)| **name == **wanted)
+            .map_or(Value::Missing, |(_, value)| known(value)),
+        _ => Value::Missing,
     }
 }
 

@@ -75,6 +75,9 @@ impl Engine {
                 .for_each(|port| port.set_goal(Goal::Continuous));
         }
         let mut drain = self.step(Event::Started);
+        // The poll for the first event goes out before the slow work that nobody needs to wait for.
+        tokio::task::yield_now().await;
+        self.pipeline.prepare();
         loop {
             if let Some(until) = drain {
                 self.drain(until).await;
@@ -280,9 +283,8 @@ impl Engine {
                 });
             }
             PlatformEvent::Report { request_id, .. } => {
-                if self.report_outstanding.as_deref() == Some(request_id.as_str()) {
-                    self.report_outstanding = None;
-                }
+                self.report_outstanding
+                    .take_if(|outstanding| *outstanding == request_id);
             }
             PlatformEvent::RestoreStart => {
                 // Every copy of a snapshot would otherwise give out the same ids.
@@ -318,6 +320,8 @@ impl Engine {
             self.take_in(arrival);
         }
         self.expire_all();
+        // A request that was still under way at that moment has no answer that could be waited for.
+        self.ports.iter().for_each(|port| port.abandon());
     }
 
     async fn last_words(&mut self, until: Instant) {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use tapline_core::bell::Bell;
 use tapline_core::budget::Budget;
+use tapline_core::config::{Scope, Severity};
 use tapline_core::delivery;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
@@ -215,10 +216,14 @@ fn read_settings(kinds: &Kinds, world: &RealWorld, facts: &mut Facts) -> Result<
             }
             for diagnostic in settings.diagnostics.iter() {
                 let level = match diagnostic.severity {
-                    tapline_core::config::Severity::Error => Level::Error,
-                    tapline_core::config::Severity::Warning => Level::Warn,
+                    Severity::Error => Level::Error,
+                    Severity::Warning => Level::Warn,
                 };
-                world.log(level, &diagnostic.line());
+                let disabled = match (&diagnostic.scope, level) {
+                    (Scope::Sink(name), Level::Error) => format!("sink `{name}` is disabled: "),
+                    _ => String::new(),
+                };
+                world.log(level, &format!("{disabled}{}", diagnostic.line()));
             }
             Ok(settings)
         }

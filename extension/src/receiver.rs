@@ -186,10 +186,9 @@ impl Receiver {
             return None;
         }
         if wanted > bytes.capacity() {
-            let capacity = wanted
-                .max(bytes.capacity() * 2)
+            let capacity = (bytes.capacity() * 2)
                 .max(4 << 10)
-                .min(BODY_BYTES_MAX);
+                .clamp(wanted, BODY_BYTES_MAX);
             let more = capacity - charge.bytes() as usize;
             if !self.room.make(more as u64) || !charge.grow(more) {
                 return None;

@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 use super::Shared;
 use super::clock::{self, Instant};
 use super::element::{Audience, Subscribed, error_body, json};
-use super::io::Stream;
 use super::post;
 use super::settings::{Offer, Schema};
 use super::state::{Answer, FunctionError, RESPONSE_BYTES_MAX, Refusal, RuntimeStage, Stage};
 use super::subscription::{Api, Destination, parse};
+use crate::io::Io;
 
 /// Connections at one time; further ones wait in the kernel.
 const CONNECTIONS_MAX: usize = 256;
@@ -63,7 +63,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     });
     // A client that goes away is no error of the server.
     hyper::server::conn::http1::Builder::new()
-        .serve_connection(Stream(stream), service)
+        .serve_connection(Io(stream), service)
         .await
         .ok();
 }

@@ -68,7 +68,7 @@ pub mod subscription;
 mod api;
 mod init;
 mod invoke;
-mod io;
+
 mod post;
 mod shutdown;
 

@@ -16,9 +16,9 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::Shared;
-use super::io::Stream;
 use super::relay::{Batch, Take};
 use super::subscription::Destination;
+use crate::io::Io;
 
 /// Pause after a first failed POST; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -261,7 +261,7 @@ async fn write_lines(mut stream: TcpStream, body: &Bytes) -> io::Result<TcpStrea
 async fn connect(port: u16) -> io::Result<Wire> {
     let stream = TcpStream::connect(address(port)).await?;
     stream.set_nodelay(true)?;
-    let (sender, connection) = http1::handshake(Stream(stream))
+    let (sender, connection) = http1::handshake(Io(stream))
         .await
         .map_err(io::Error::other)?;
     // An error of the connection shows at the sender.

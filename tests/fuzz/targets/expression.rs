@@ -19,27 +19,43 @@ fn inside(problems: &[Problem], source: &str) {
 
 /// The first line is the source, the rest is the record, as JSON would stand in a body.
 fuzz_target!(|data: &str| {
-    let (source, record) = data.split_once('\n').unwrap_or((data, r#"{"a":{"b":[1,"x"]}}"#));
+    let (source, record) = data
+        .split_once('\n')
+        .unwrap_or((data, r#"{"a":{"b":[1,"x"]}}"#));
     let env = ["STAGE".to_owned()];
     let names = Names { env: &env };
     let facts = Facts::default();
     let invocations = Invocations::new(false, true);
     let scratch = Scratch::default();
     let batch = batch_of(&Budget::new(1 << 20), &[("function", record, None)]);
-    let around = Surroundings { facts: &facts, invocations: &invocations, scratch: &scratch };
+    let around = Surroundings {
+        facts: &facts,
+        invocations: &invocations,
+        scratch: &scratch,
+    };
     let view = View::new(&batch, &batch.records()[0], around);
     match Expression::parse(source, &names) {
         Ok(expression) => {
             let mut first = Unlike::default();
             let mut second = Unlike::default();
-            assert_eq!(expression.matches(&view, &mut first), expression.matches(&view, &mut second));
+            assert_eq!(
+                expression.matches(&view, &mut first),
+                expression.matches(&view, &mut second)
+            );
             assert_eq!((expression.source(), first), (source, second));
         }
         Err(problems) => inside(&problems, source),
     }
     for allow in [Allow::Environment, Allow::Record] {
         match Template::parse(source, &names, allow) {
-            Ok(template) => template.render(&view, &Moment { time_ms: 1_773_480_413_589, seq: 0 }, &mut Vec::new()),
+            Ok(template) => template.render(
+                &view,
+                &Moment {
+                    time_ms: 1_773_480_413_589,
+                    seq: 0,
+                },
+                &mut Vec::new(),
+            ),
             Err(problems) => inside(&problems, source),
         }
     }

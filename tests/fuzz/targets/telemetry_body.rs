@@ -79,7 +79,11 @@ fuzz_target!(|data: &[u8]| {
     let Some((&place, body)) = data.split_first() else {
         return;
     };
-    let form = if place & 1 == 0 { Form::Array } else { Form::Lines };
+    let form = if place & 1 == 0 {
+        Form::Array
+    } else {
+        Form::Lines
+    };
     let mut whole = Bench::new(place & 2 == 0);
     whole.post(body, form);
     let something = body.iter().any(|byte| !b" \t\r\n[],".contains(byte));

@@ -1,0 +1,4 @@
+//! The list. What each file proves stands at its top.
+
+mod sink_misbehaves;
+mod healthy;
