@@ -207,6 +207,19 @@ impl Life {
     }
 }
 
+/// The most memory that a process ever had resident, in KiB (`VmHWM`).
+pub fn peak_rss_kib(process: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("the kernel keeps count");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
+}
+
 /// How long the extension held an invocation.
 pub fn held(outcome: &InvokeOutcome) -> Duration {
     outcome
