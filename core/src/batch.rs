@@ -248,6 +248,11 @@ impl Batch {
         &self.instance
     }
 
+    /// Gives the records the ids of another life: that of the copy of a snapshot which took them in.
+    pub fn set_instance(&mut self, instance: Instance) {
+        self.instance = instance;
+    }
+
     /// When the POST arrived: wall clock, milliseconds since 1970.
     pub fn arrived_ms(&self) -> i64 {
         self.arrived_ms

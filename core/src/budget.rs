@@ -43,6 +43,16 @@ impl Budget {
         self.shared.peak.load(Ordering::Relaxed)
     }
 
+    /// Whether `bytes` more fit.
+    pub fn fits(&self, bytes: u64) -> bool {
+        self.used().saturating_add(bytes) <= self.limit()
+    }
+
+    /// Whether more than half is used: time to let go of what can be sent.
+    pub fn is_tight(&self) -> bool {
+        self.used() > self.limit() / 2
+    }
+
     /// Bytes that may still be charged.
     pub fn room(&self) -> u64 {
         self.limit().saturating_sub(self.used())
@@ -81,6 +91,9 @@ impl Charge {
     /// Takes more out of the same budget. Returns whether it fitted; nothing is taken when it did not.
     #[must_use]
     pub fn grow(&mut self, bytes: usize) -> bool {
+        if bytes == 0 {
+            return true;
+        }
         let bytes = bytes as u64;
         let shared = &self.budget.shared;
         // Relaxed on both sides: the counter guards no other memory, it only has to add up.

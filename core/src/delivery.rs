@@ -1,28 +1,19 @@
 //! The loop of one sink: takes records from its queue, calls the sink, and decides what becomes of them.
 
-use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use crate::batch::Origin;
-use crate::budget::Budget;
+use crate::bell::Bell;
 use crate::ledger::{DropReason, add, subtract};
 use crate::limits::LOSS_REPORT_TIME;
 use crate::line;
-use crate::port::{Goal, Port};
+use crate::port::{Attempt, Goal, Port};
 use crate::retry;
-use crate::sink::{Call, Outcome, Selection, Sink, Verdict};
+use crate::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
 use crate::world::{Instant, World, either};
-
-/// Records of one request that was or will be tried.
-struct Attempt {
-    records: Selection,
-    batch_id: String,
-    tried: u32,
-    not_before: Instant,
-}
 
 /// What the loop does next.
 enum Next {
@@ -43,8 +34,7 @@ struct Delivery {
     port: Rc<Port>,
     sink: Box<dyn Sink>,
     world: Rc<dyn World>,
-    budget: Budget,
-    under_way: VecDeque<Attempt>,
+    limits: CallLimits,
     /// The one attempt that an open breaker is given at shutdown was used.
     last_chance_used: bool,
     /// How far the last report of losses has come during shutdown.
@@ -59,25 +49,19 @@ enum LastReport {
     Sent,
 }
 
-impl LastReport {
-    /// When a drain that ends at `until` stops sending: time is kept for the report.
-    fn last_moment(self, until: Instant) -> Instant {
-        if self == LastReport::NotYet {
-            until - LOSS_REPORT_TIME
-        } else {
-            until
-        }
-    }
-}
-
-/// Runs a sink until it is drained. Ends only after the port's goal became [`Goal::Drain`].
-pub async fn run(port: Rc<Port>, sink: Box<dyn Sink>, world: Rc<dyn World>, budget: Budget) {
+/// Runs a sink until its port is closed. Ends only after the port's goal became [`Goal::Close`].
+pub async fn run(port: Rc<Port>, sink: Box<dyn Sink>, world: Rc<dyn World>) {
+    // Whatever happens to this task, nobody may wait for it for ever.
+    let _guard = Guard(port.clone());
+    let limits = std::panic::catch_unwind(AssertUnwindSafe(|| sink.limits()));
     let mut delivery = Delivery {
         port,
         sink,
         world,
-        budget,
-        under_way: VecDeque::new(),
+        limits: limits.unwrap_or(CallLimits {
+            records_max: 1_000,
+            bytes_max: 256 << 10,
+        }),
         last_chance_used: false,
         last_report: LastReport::NotYet,
     };
@@ -87,19 +71,49 @@ pub async fn run(port: Rc<Port>, sink: Box<dyn Sink>, world: Rc<dyn World>, budg
             Next::Send(deadline) => delivery.send(deadline).await,
             Next::ReportLosses => delivery.report_losses(),
             Next::GiveUp => delivery.give_up(),
-            Next::End => break,
+            Next::End => return,
         }
     }
-    delivery.port.ended.set(true);
-    delivery.port.progress.ring();
+}
+
+/// Closes the port when its task ends, be it by a panic.
+struct Guard(Rc<Port>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.abandon();
+        self.0.sending.set(false);
+        self.0.progress.ring();
+    }
+}
+
+/// Drains and closes sinks, all at once; ends when all have ended or the time is over.
+pub async fn finish(ports: &[Rc<Port>], until: Instant, progress: &Bell, world: &dyn World) {
+    ports
+        .iter()
+        .for_each(|port| port.set_goal(Goal::Drain(until)));
+    while world.now() < until && !ports.iter().all(|port| port.is_drained()) {
+        either(progress.rung(), world.sleep_until(until)).await;
+    }
+    ports
+        .iter()
+        .for_each(|port| port.set_goal(Goal::Close(until)));
+    while world.now() < until && !ports.iter().all(|port| port.ended.get()) {
+        either(progress.rung(), world.sleep_until(until)).await;
+    }
+    ports
+        .iter()
+        .filter(|port| !port.ended.get())
+        .for_each(|port| port.abandon());
 }
 
 impl Delivery {
     fn next(&self) -> Next {
         let now = self.world.now();
-        let has_work = !self.under_way.is_empty() || !self.port.queue.is_empty();
+        let has_work = self.port.has_work();
         match self.port.goal() {
             Goal::Drain(until) => self.next_of_drain(now, until, has_work),
+            Goal::Close(until) => self.next_of_close(now, until, has_work),
             _ if !has_work && self.port.counts.has_unreported() => Next::ReportLosses,
             _ if !has_work => {
                 self.rest();
@@ -115,26 +129,31 @@ impl Delivery {
 
     fn next_of_drain(&self, now: Instant, until: Instant, has_work: bool) -> Next {
         if !has_work {
-            let report = self.port.counts.has_unreported()
-                && self.last_report == LastReport::NotYet
-                && now < until;
-            return if report {
-                Next::ReportLosses
-            } else {
-                Next::End
-            };
+            return Next::Wait(Instant::NEVER);
         }
-        let last = self.last_report.last_moment(until);
+        let last = until - LOSS_REPORT_TIME;
         let send = Next::Send((now + self.port.settings.timeout).min(last));
-        match (self.last_report, self.earliest(now)) {
+        match self.earliest(now) {
             _ if now >= last => Next::GiveUp,
-            (LastReport::Made, _) => send,
-            (LastReport::Sent, _) => Next::GiveUp,
-            (LastReport::NotYet, None) => send,
+            None => send,
             // A breaker that is open is asked once more, because there is no later.
-            (_, Some(_)) if self.port.breaker.borrow().is_open() && !self.last_chance_used => send,
-            (_, Some(later)) if later < last => Next::Wait(later),
-            (_, Some(_)) => Next::GiveUp,
+            Some(_) if self.port.breaker.borrow().is_open() && !self.last_chance_used => send,
+            Some(later) if later < last => Next::Wait(later),
+            Some(_) => Next::GiveUp,
+        }
+    }
+
+    fn next_of_close(&self, now: Instant, until: Instant, has_work: bool) -> Next {
+        match self.last_report {
+            _ if now >= until && has_work => Next::GiveUp,
+            LastReport::Made if has_work => {
+                Next::Send((now + self.port.settings.timeout).min(until))
+            }
+            LastReport::NotYet if !has_work && self.port.counts.has_unreported() && now < until => {
+                Next::ReportLosses
+            }
+            _ if has_work => Next::GiveUp,
+            _ => Next::End,
         }
     }
 
@@ -142,7 +161,9 @@ impl Delivery {
     fn earliest(&self, now: Instant) -> Option<Instant> {
         let breaker = self.port.breaker.borrow().closed_until(now);
         let retry = self
+            .port
             .under_way
+            .borrow()
             .front()
             .map(|attempt| attempt.not_before)
             .filter(|at| *at > now);
@@ -158,23 +179,24 @@ impl Delivery {
     }
 
     async fn wait(&self, until: Instant) {
-        let has_work = !self.under_way.is_empty() || !self.port.queue.is_empty();
-        self.port.waiting_until.set(has_work.then_some(until));
+        let until = Some(until).filter(|until| *until != Instant::NEVER);
+        self.port
+            .waiting_until
+            .set(until.filter(|_| self.port.has_work()));
         self.port.progress.ring();
         let bell = self.port.bell.rung();
-        if until == Instant::NEVER {
-            bell.await;
-        } else {
-            either(bell, self.world.sleep_until(until)).await;
+        match until {
+            None => bell.await,
+            Some(until) => either(bell, self.world.sleep_until(until)).await,
         }
         self.port.waiting_until.set(None);
     }
 
     async fn send(&mut self, deadline: Instant) {
-        if self.under_way.is_empty() {
+        if self.port.under_way.borrow().is_empty() {
             self.take_from_queue();
         }
-        let Some(attempt) = self.under_way.pop_front() else {
+        let Some(attempt) = self.port.under_way.borrow_mut().pop_front() else {
             return;
         };
         let was_open = self.port.breaker.borrow().is_open();
@@ -205,15 +227,20 @@ impl Delivery {
         let port = self.port.clone();
         let call = Call {
             world: &*world,
-            budget: &self.budget,
+            budget: &port.budget,
             deadline,
             batch_id: &attempt.batch_id,
         };
-        let last_report = self.last_report;
-        let mut answer = self.sink.deliver(&attempt.records, call);
+        let sink = &mut *self.sink;
+        let made = std::panic::catch_unwind(AssertUnwindSafe(move || {
+            let sink = sink;
+            sink.deliver(&attempt.records, call)
+        }));
+        let Ok(mut answer) = made else { return None };
         loop {
             let until = match port.goal() {
-                Goal::Drain(until) => deadline.min(last_report.last_moment(until)),
+                Goal::Drain(until) => deadline.min(until - LOSS_REPORT_TIME),
+                Goal::Close(until) => deadline.min(until),
                 _ => deadline,
             };
             let mut bell = std::pin::pin!(port.bell.rung());
@@ -240,7 +267,7 @@ impl Delivery {
     }
 
     fn take_from_queue(&mut self) {
-        let limits = self.sink.limits();
+        let limits = self.limits;
         let mut records = Selection::default();
         let mut weight = 0;
         while weight < limits.bytes_max && records.len() < limits.records_max {
@@ -253,7 +280,7 @@ impl Delivery {
         records.sort();
         while !records.is_empty() {
             let rest = records.split_off(fitting(&records, limits.records_max, limits.bytes_max));
-            self.under_way.push_back(Attempt {
+            self.port.under_way.borrow_mut().push_back(Attempt {
                 batch_id: batch_id(&records),
                 records,
                 tried: 0,
@@ -319,7 +346,7 @@ impl Delivery {
             return;
         }
         let delay = retry::delay(tried.max(1), retry.after, self.world.random());
-        self.under_way.push_front(Attempt {
+        self.port.under_way.borrow_mut().push_front(Attempt {
             batch_id: if whole {
                 attempt.batch_id
             } else {
@@ -340,7 +367,7 @@ impl Delivery {
         }
         let second = records.split_off(records.len() / 2);
         for half in [second, records] {
-            self.under_way.push_front(Attempt {
+            self.port.under_way.borrow_mut().push_front(Attempt {
                 batch_id: batch_id(&half),
                 records: half,
                 tried: 0,
@@ -350,14 +377,14 @@ impl Delivery {
     }
 
     fn report_losses(&mut self) {
-        if let Goal::Drain(_) = self.port.goal() {
+        if let Goal::Close(_) = self.port.goal() {
             self.last_report = LastReport::Made;
         }
-        self.port.report_losses(&*self.world, &self.budget);
+        self.port.report_losses(&*self.world);
     }
 
     fn give_up(&mut self) {
-        while let Some(attempt) = self.under_way.pop_front() {
+        for attempt in self.port.under_way.take() {
             self.port
                 .drop_records(DropReason::Shutdown, attempt.records.len());
         }

@@ -116,8 +116,13 @@ impl Invocations {
             } => self.seen_first = true,
             PlatformEvent::Start { request_id, trace } => {
                 let cold_start = self.on_demand && !self.seen_first;
+                if !self.overlapping {
+                    // One at a time: an earlier one whose end was never seen is over.
+                    self.known.iter_mut().for_each(|known| known.done = true);
+                }
                 self.seen_first = true;
                 let invocation = self.open(request_id);
+                invocation.done = false;
                 invocation.cold_start = cold_start;
                 invocation.trace = trace.as_deref().map(Trace::parse);
             }
@@ -191,10 +196,11 @@ impl Invocations {
     /// The invocation that records without a request id belong to: the one that started last and is not done;
     /// none where invocations overlap.
     pub fn current(&self) -> Slot {
-        match self.known.back() {
-            Some(last) if !last.done && !self.overlapping => last.slot,
-            _ => Slot::NONE,
+        if self.overlapping {
+            return Slot::NONE;
         }
+        let open = self.known.iter().rev().find(|known| !known.done);
+        open.map_or(Slot::NONE, |open| open.slot)
     }
 
     /// The invocation with this request id.
@@ -261,6 +267,18 @@ mod tests {
         );
         table.observe(&start("b"));
         assert!(!table.get(table.current()).unwrap().cold_start);
+    }
+
+    /// After a reset, the end of an invocation of the life before is delivered late.
+    #[test]
+    fn a_late_end_of_an_unknown_invocation_hides_nothing() {
+        let mut table = Invocations::new(false, true);
+        table.observe(&start("a"));
+        table.observe(&done("from before", Status::Timeout));
+        assert_eq!(table.get(table.current()).unwrap().request_id, "a");
+        table.observe(&start("b"));
+        table.observe(&done("b", Status::Success));
+        assert_eq!(table.current(), Slot::NONE, "`a` never ended, but is over");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Fate, Lane, Record};
-use crate::expr::{Expression, Unlike};
+use crate::expr::{Expression, Name, Unlike};
 use crate::ledger::add;
 use crate::level::Level;
 use crate::port::Port;
@@ -53,6 +53,13 @@ impl Pipeline {
     /// The sinks, in the order of the configuration.
     pub fn ports(&self) -> impl Iterator<Item = &Rc<Port>> {
         self.taps.iter().map(|tap| &tap.port)
+    }
+
+    /// Lets every transform do the slow work that it has put off.
+    pub fn prepare(&mut self) {
+        self.stages
+            .iter_mut()
+            .for_each(|stage| stage.transform.prepare());
     }
 
     /// Takes in a batch that was just received.
@@ -200,6 +207,10 @@ fn set_aside(batch: &mut Batch, when: &Expression, redacts: bool, context: &Cont
     }
 }
 
+fn names_level(when: &Expression) -> bool {
+    when.names().any(|name| *name == Name::Level)
+}
+
 fn fan_out(tap: &Tap, batch: &Arc<Batch>, context: &Context<'_>) {
     let mut chosen: [Vec<u32>; 3] = Default::default();
     let mut weights = [0; 3];
@@ -211,6 +222,8 @@ fn fan_out(tap: &Tap, batch: &Arc<Batch>, context: &Context<'_>) {
         }
         let wanted = match &tap.when {
             None => true,
+            // Metrics in a log line have no level of their own: level filters skip them.
+            Some(when) if record.embedded_metrics && names_level(when) => true,
             Some(when) => when.matches(
                 &View::new(batch, record, context.surroundings()),
                 &mut unlike,
@@ -228,27 +241,19 @@ fn fan_out(tap: &Tap, batch: &Arc<Batch>, context: &Context<'_>) {
     for lane in Lane::ALL {
         let positions = std::mem::take(&mut chosen[lane as usize]);
         if !positions.is_empty() {
-            tap.port.push(parcel(
-                &tap.port,
-                batch,
-                positions,
-                lane,
-                weights[lane as usize],
-            ));
+            tap.port
+                .push(parcel(batch, positions, lane, weights[lane as usize]));
         }
     }
 }
 
-/// Where a backlog builds up, few records must not keep a large body in memory: they move into one of their own.
-fn parcel(
-    port: &Port,
-    batch: &Arc<Batch>,
-    positions: Vec<u32>,
-    lane: Lane,
-    weight: usize,
-) -> Parcel {
-    let backlog = port.queue.weight() > port.queue.weight_max() / 8;
-    if backlog && (weight as u64) < batch.body().charged() / 4 {
+/// Bodies smaller than this, in bytes, are not worth a copy of the records that are left of them.
+const WORTH_COMPACTING: u64 = 16 << 10;
+
+/// Few records must not keep a large body in memory: they move into one of their own.
+fn parcel(batch: &Arc<Batch>, positions: Vec<u32>, lane: Lane, weight: usize) -> Parcel {
+    let charged = batch.body().charged();
+    if charged >= WORTH_COMPACTING && (weight as u64) < charged / 4 {
         let small = batch.compact(positions.iter().map(|position| *position as usize));
         let count = small.records().len() as u32;
         return Parcel {

@@ -1,6 +1,7 @@
 //! What the pipeline and the driver see of one sink: its queue, its goal, its breaker and its counts.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::json;
 use crate::ledger::{DropReason, SinkCounts, add, subtract};
 use crate::limits::LANE_BATCHES_MAX;
 use crate::queue::{Overflow, Queue};
-use crate::sink::Parcel;
+use crate::sink::{Parcel, Selection};
 use crate::time;
 use crate::world::{Instant, World};
 
@@ -46,6 +47,19 @@ impl Default for DeliverySettings {
     }
 }
 
+/// Records of one request that was or will be tried.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The records.
+    pub records: Selection,
+    /// The same on every attempt.
+    pub batch_id: String,
+    /// Attempts that were made.
+    pub tried: u32,
+    /// When the next one is allowed.
+    pub not_before: Instant,
+}
+
 /// What a sink is to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
@@ -55,8 +69,10 @@ pub enum Goal {
     Flush,
     /// Send whatever comes.
     Continuous,
-    /// Send until nothing is left or this moment comes, then end.
+    /// Send until nothing is left or this moment comes; what is left then is dropped.
     Drain(Instant),
+    /// Name what was lost, until this moment, and end.
+    Close(Instant),
 }
 
 /// What gives records their ids: shared by all that make records.
@@ -95,6 +111,10 @@ pub struct Port {
     pub queue: Queue<Parcel>,
     /// What became of its records.
     pub counts: SinkCounts,
+    /// What was taken from the queue, and waits for its first or next attempt.
+    pub under_way: RefCell<VecDeque<Attempt>>,
+    /// What records and requests are charged to.
+    pub budget: Budget,
     /// Strikes and probes.
     pub breaker: RefCell<Breaker>,
     /// Rings when the goal changes or the queue wants attention.
@@ -122,10 +142,13 @@ impl Port {
         disabled: bool,
         progress: Rc<Bell>,
         identity: Rc<Identity>,
+        budget: Budget,
     ) -> Port {
         Port {
             name: name.to_owned(),
             queue: Queue::new(LANE_BATCHES_MAX, settings.queue_bytes_max),
+            under_way: RefCell::default(),
+            budget,
             breaker: RefCell::new(Breaker::new(settings.strikes_max)),
             settings,
             counts: SinkCounts::default(),
@@ -151,6 +174,8 @@ impl Port {
             return;
         }
         self.goal.set(goal);
+        // What it waited for was another goal's business.
+        self.waiting_until.set(None);
         self.bell.ring();
     }
 
@@ -181,21 +206,36 @@ impl Port {
 
     /// Whether there is pressure, or a goal, to send what is queued.
     pub fn wants_to_send(&self) -> bool {
-        self.goal.get() != Goal::Rest || self.queue.weight() > self.queue.weight_max() / 2
+        let pressure =
+            || self.queue.weight() > self.queue.weight_max() / 2 || self.budget.is_tight();
+        self.goal.get() != Goal::Rest || pressure()
+    }
+
+    /// Whether something waits for it, in the queue or for another attempt.
+    pub fn has_work(&self) -> bool {
+        !self.queue.is_empty() || !self.under_way.borrow().is_empty()
+    }
+
+    /// Whether a drain has nothing left to do.
+    pub fn is_drained(&self) -> bool {
+        self.ended.get() || !(self.has_work() || self.sending.get())
+    }
+
+    /// Bytes of what waits for it.
+    pub fn held(&self) -> usize {
+        let attempts: usize = self
+            .under_way
+            .borrow()
+            .iter()
+            .map(|attempt| attempt.records.weight())
+            .sum();
+        self.queue.weight() + attempts
     }
 
     /// Counts queued or travelling records as dropped.
     pub fn drop_records(&self, reason: DropReason, count: usize) {
         subtract(&self.counts.in_flight, count as u64);
         self.counts.dropped(reason, count as u64);
-    }
-
-    /// The time of shutdown is over: what is still queued or travelling is lost. To be called when the task of the
-    /// sink will not run any more, since it counts the same records otherwise.
-    pub fn abandon(&self) {
-        self.ended.set(true);
-        let left = self.counts.in_flight.take();
-        self.counts.dropped(DropReason::Shutdown, left);
     }
 
     /// Frees memory: drops the oldest parcel of the least important lane. Says whether there was one.
@@ -207,6 +247,27 @@ impl Port {
             }
             None => false,
         }
+    }
+
+    /// Frees memory: drops the attempt that was taken up last and is not being made.
+    pub fn evict_attempt(&self) -> bool {
+        let Some(attempt) = self.under_way.borrow_mut().pop_back() else {
+            return false;
+        };
+        self.drop_records(DropReason::Memory, attempt.records.len());
+        true
+    }
+
+    /// Its time is over, whatever it is doing: what is left is dropped.
+    pub fn abandon(&self) {
+        self.ended.set(true);
+        let left = self.counts.in_flight.get();
+        self.drop_records(
+            DropReason::Shutdown,
+            usize::try_from(left).unwrap_or(usize::MAX),
+        );
+        self.under_way.borrow_mut().clear();
+        while self.queue.pop().is_some() {}
     }
 
     /// Whether a hold that ends at `until` has to wait for this sink.
@@ -241,12 +302,18 @@ impl Port {
 
     /// Queues a record of type `tapline.loss` that names what was lost since the last one. Says whether there was
     /// anything to name.
-    pub fn report_losses(&self, world: &dyn World, budget: &Budget) -> bool {
+    pub fn report_losses(&self, world: &dyn World) -> bool {
         let losses = self.counts.take_unreported();
         if losses.is_empty() {
             return false;
         }
-        let batch = loss_batch(&self.name, &losses, &self.identity, world.wall_ms(), budget);
+        let batch = loss_batch(
+            &self.name,
+            &losses,
+            &self.identity,
+            world.wall_ms(),
+            &self.budget,
+        );
         let weight = batch
             .records()
             .first()

@@ -43,7 +43,7 @@ struct Entry<T> {
 #[derive(Debug)]
 pub struct Queue<T> {
     lanes: [Channel<Entry<T>>; 3],
-    weight: AtomicUsize,
+    weights: [AtomicUsize; 3],
     weight_max: usize,
     waiting: Channel<Waker>,
 }
@@ -55,7 +55,7 @@ impl<T> Queue<T> {
     pub fn new(slots: usize, weight_max: usize) -> Queue<T> {
         Queue {
             lanes: std::array::from_fn(|_| Channel::new(slots)),
-            weight: AtomicUsize::new(0),
+            weights: std::array::from_fn(|_| AtomicUsize::new(0)),
             weight_max,
             waiting: Channel::new(1),
         }
@@ -65,6 +65,9 @@ impl<T> Queue<T> {
     #[must_use = "what comes back was lost and has to be counted"]
     pub fn push(&self, lane: Lane, weight: usize, value: T, overflow: Overflow) -> Vec<T> {
         let mut lost = Vec::new();
+        if !self.can_have_room(lane, weight, overflow) {
+            return vec![value];
+        }
         while !self.has_room(weight) {
             match self.victim(lane, overflow) {
                 Some(evicted) => lost.push(evicted),
@@ -77,7 +80,7 @@ impl<T> Queue<T> {
         let mut entry = Entry { weight, value };
         // Relaxed: the weight orders nothing; the channel's own operations publish the entry. Counted before the
         // push, so that the consumer never takes off what was not yet put on.
-        self.weight.fetch_add(weight, Ordering::Relaxed);
+        self.weights[lane as usize].fetch_add(weight, Ordering::Relaxed);
         loop {
             match self.lanes[lane as usize].try_push(entry) {
                 Ok(()) => break,
@@ -87,7 +90,7 @@ impl<T> Queue<T> {
                         entry = back;
                     }
                     None => {
-                        self.weight.fetch_sub(weight, Ordering::Relaxed);
+                        self.weights[lane as usize].fetch_sub(weight, Ordering::Relaxed);
                         lost.push(back.value);
                         return lost;
                     }
@@ -101,8 +104,26 @@ impl<T> Queue<T> {
     }
 
     fn has_room(&self, weight: usize) -> bool {
-        let held = self.weight.load(Ordering::Relaxed);
+        let held = self.weight();
         held == 0 || held.saturating_add(weight) <= self.weight_max
+    }
+
+    /// Whether evicting what may be evicted for this lane is enough: otherwise nothing is evicted in vain.
+    fn can_have_room(&self, lane: Lane, weight: usize, overflow: Overflow) -> bool {
+        let stays: usize = match overflow {
+            Overflow::DropNewest => self.weight(),
+            Overflow::DropOldest => 0,
+            Overflow::DropLowest => Lane::ALL
+                .into_iter()
+                .filter(|other| *other > lane)
+                .map(|other| self.weight_of(other))
+                .sum(),
+        };
+        stays == 0 || stays.saturating_add(weight) <= self.weight_max
+    }
+
+    fn weight_of(&self, lane: Lane) -> usize {
+        self.weights[lane as usize].load(Ordering::Relaxed)
     }
 
     fn victim(&self, lane: Lane, overflow: Overflow) -> Option<T> {
@@ -127,7 +148,7 @@ impl<T> Queue<T> {
     fn take(&self, lane: Lane) -> Option<T> {
         let entry = self.lanes[lane as usize].try_pop()?;
         // Relaxed: see `push`.
-        self.weight.fetch_sub(entry.weight, Ordering::Relaxed);
+        self.weights[lane as usize].fetch_sub(entry.weight, Ordering::Relaxed);
         Some(entry.value)
     }
 
@@ -148,7 +169,7 @@ impl<T> Queue<T> {
 
     /// The weight of all that waits.
     pub fn weight(&self) -> usize {
-        self.weight.load(Ordering::Relaxed)
+        Lane::ALL.into_iter().map(|lane| self.weight_of(lane)).sum()
     }
 
     /// The weight that may wait.

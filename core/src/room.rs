@@ -27,19 +27,41 @@ impl Room {
         &self.budget
     }
 
-    /// Makes room for `bytes`: least important lanes first, and first from the sink with the most. Says whether
-    /// there is room now. What is dropped is counted at its sink.
+    /// Makes room for `bytes`: least important lanes first, and first from the sink with the most; what waits for
+    /// another attempt goes before the last lane. Says whether there is room now. What is dropped is counted at its
+    /// sink.
     pub fn make(&self, bytes: u64) -> bool {
-        for lane in Lane::ALL {
-            while self.budget.room() < bytes {
-                let fullest = self.ports.iter().max_by_key(|port| port.queue.weight());
-                let dropped = fullest.is_some_and(|port| port.evict(lane))
-                    || self.ports.iter().any(|port| port.evict(lane));
+        for step in [
+            Step::Lane(Lane::Low),
+            Step::Lane(Lane::Middle),
+            Step::Attempts,
+            Step::Lane(Lane::High),
+        ] {
+            while !self.budget.fits(bytes) {
+                let fullest = self.ports.iter().max_by_key(|port| port.held());
+                let dropped = fullest.is_some_and(|port| step.evict(port))
+                    || self.ports.iter().any(|port| step.evict(port));
                 if !dropped {
                     break;
                 }
             }
         }
-        self.budget.room() >= bytes
+        self.budget.fits(bytes)
+    }
+}
+
+/// What is let go of, in this order.
+#[derive(Clone, Copy)]
+enum Step {
+    Lane(Lane),
+    Attempts,
+}
+
+impl Step {
+    fn evict(self, port: &Port) -> bool {
+        match self {
+            Step::Lane(lane) => port.evict(lane),
+            Step::Attempts => port.evict_attempt(),
+        }
     }
 }

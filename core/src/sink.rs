@@ -87,6 +87,13 @@ impl Selection {
         }
     }
 
+    /// Bytes of the records.
+    pub fn weight(&self) -> usize {
+        self.records()
+            .map(|(batch, record)| batch.weight(record))
+            .sum()
+    }
+
     /// Splits off the records from a position on.
     pub fn split_off(&mut self, at: usize) -> Selection {
         Selection {

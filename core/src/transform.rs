@@ -42,6 +42,10 @@ pub trait Transform {
     /// Takes a batch and gives out what goes on: usually the same batch.
     fn apply(&mut self, batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>);
 
+    /// Does slow work that could wait until the platform was told that the extension is ready: compiling regexes that
+    /// are known to compile. Without it the first record pays.
+    fn prepare(&mut self) {}
+
     /// Gives out what was held back, because everything ends.
     fn drain(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
         let _ = (context, output);

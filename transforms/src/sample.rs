@@ -60,8 +60,14 @@ const FIELDS: Fields = &[
         required: false,
         doc: "Records for which this holds are never left out, and bear no weight.",
     },
-    later("tail", "Decides on whole invocations at their end. Not in this version."),
-    later("limit", "Bounds the records of a key in a second. Not in this version."),
+    later(
+        "tail",
+        "Decides on whole invocations at their end. Not in this version.",
+    ),
+    later(
+        "limit",
+        "Bounds the records of a key in a second. Not in this version.",
+    ),
 ];
 
 const fn later(name: &'static str, doc: &'static str) -> Field {

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::batch::Lane;
-use crate::bell::Bell;
+use crate::budget::Budget;
 use crate::port::{DeliverySettings, Identity};
 use crate::sink::Parcel;
 use crate::test_util::{self, Answer, ScriptedSink, Seen, VirtualWorld};
@@ -14,6 +14,7 @@ use std::sync::Arc;
 struct Bench {
     world: VirtualWorld,
     port: Rc<Port>,
+    progress: Rc<Bell>,
     budget: Budget,
     given: u64,
 }
@@ -23,16 +24,19 @@ impl Bench {
         let mut settings = DeliverySettings::default();
         change(&mut settings);
         let identity = Rc::new(Identity::new(test_util::INSTANCE));
+        let (progress, budget) = (Rc::new(Bell::default()), Budget::new(64 << 20));
         Bench {
             world: VirtualWorld::new(7),
             port: Rc::new(Port::new(
                 "out",
                 settings,
                 false,
-                Rc::new(Bell::default()),
+                progress.clone(),
                 identity,
+                budget.clone(),
             )),
-            budget: Budget::new(64 << 20),
+            progress,
+            budget,
             given: 0,
         }
     }
@@ -55,22 +59,9 @@ impl Bench {
 
     /// Runs the loop beside `script`, which ends with a drain; then checks that every record is accounted for.
     fn run(&self, sink: Box<ScriptedSink>, script: impl Future<Output = ()>) {
-        let task = run(
-            self.port.clone(),
-            sink,
-            Rc::new(self.world.clone()),
-            self.budget.clone(),
-        );
-        let port = self.port.clone();
-        self.world.run(
-            async move {
-                script.await;
-                while !port.ended.get() {
-                    port.progress.rung().await;
-                }
-            },
-            vec![Box::pin(task)],
-        );
+        let task = run(self.port.clone(), sink, Rc::new(self.world.clone()));
+        self.world.run(script, vec![Box::pin(task)]);
+        assert!(self.port.ended.get());
         let counts = &self.port.counts;
         assert_eq!(
             self.given + counts.generated.get(),
@@ -82,11 +73,12 @@ impl Bench {
     }
 
     fn drain_after(&self, rest: Duration, time: Duration) -> impl Future<Output = ()> + use<> {
-        let (world, port) = (self.world.clone(), self.port.clone());
+        let (world, port, progress) =
+            (self.world.clone(), self.port.clone(), self.progress.clone());
         port.set_goal(Goal::Flush);
         async move {
             world.sleep(rest).await;
-            port.set_goal(Goal::Drain(world.now() + time));
+            finish(&[port], world.now() + time, &progress, &world).await;
         }
     }
 }
@@ -282,13 +274,17 @@ fn pressure_sends_without_a_flush() {
     let mut bench = Bench::new(|settings| settings.queue_bytes_max = 400);
     bench.give(4, Lane::Middle);
     let (sink, seen) = ScriptedSink::new([Answer::ok()]);
-    let (world, port) = (bench.world.clone(), bench.port.clone());
+    let (world, port, progress) = (
+        bench.world.clone(),
+        bench.port.clone(),
+        bench.progress.clone(),
+    );
     bench.give(4, Lane::Middle);
     let seen_early = seen.clone();
     bench.run(sink, async move {
         world.sleep(SECOND).await;
         assert!(!seen_early.calls.borrow().is_empty(), "320 of 400 bytes");
-        port.set_goal(Goal::Drain(world.now() + SECOND));
+        finish(&[port], world.now() + SECOND, &progress, &world).await;
     });
 }
 
@@ -335,4 +331,88 @@ proptest! {
         bench.run(sink.with_limits(6, 1 << 20), bench.drain_after(rest, time));
         prop_assert!(bench.world.now() <= Instant::default() + rest + time);
     }
+}
+
+/// A queue that passed its half is sent down to it; the flush at the end of the invocation must wait for the rest.
+#[test]
+fn a_hold_waits_for_what_a_send_under_pressure_left() {
+    let mut bench = Bench::new(|settings| settings.queue_bytes_max = 400);
+    for _ in 0..6 {
+        bench.give(1, Lane::Middle);
+    }
+    let (sink, _) = ScriptedSink::new([Answer::ok()]);
+    let (world, port, progress) = (
+        bench.world.clone(),
+        bench.port.clone(),
+        bench.progress.clone(),
+    );
+    bench.run(sink.with_limits(1, 1 << 20), async move {
+        world.sleep(SECOND).await;
+        assert!(port.has_work(), "below half it rests");
+        port.set_goal(Goal::Flush);
+        assert!(
+            port.holds(world.now() + SECOND),
+            "even before its task has run"
+        );
+        finish(&[port], world.now() + SECOND, &progress, &world).await;
+    });
+}
+
+/// A sink whose `deliver` panics before it gives a future is no different from one whose future does.
+#[test]
+fn a_panic_before_the_future_is_caught() {
+    struct Rash;
+    impl Sink for Rash {
+        fn limits(&self) -> CallLimits {
+            panic!("as the test wants")
+        }
+        fn deliver<'a>(
+            &'a mut self,
+            _: &'a Selection,
+            _: Call<'a>,
+        ) -> crate::world::Boxed<'a, Outcome> {
+            panic!("as the test wants")
+        }
+    }
+    let mut bench = Bench::new(|_| {});
+    bench.give(1, Lane::Middle);
+    let script = bench.drain_after(SECOND, SECOND);
+    let task = run(
+        bench.port.clone(),
+        Box::new(Rash),
+        Rc::new(bench.world.clone()),
+    );
+    bench.world.run(script, vec![Box::pin(task)]);
+    assert!(bench.port.ended.get());
+    assert_eq!(bench.port.counts.in_flight.get(), 0);
+    assert!(bench.port.counts.drops()[&DropReason::Broken] >= 1);
+}
+
+/// One dead sink must not take the whole budget: what waits for another attempt can be let go of.
+#[test]
+fn what_waits_for_an_attempt_gives_way_to_new_bodies() {
+    let mut bench = Bench::new(|_| {});
+    let budget = bench.budget.clone();
+    for _ in 0..8 {
+        bench.give(2_000, Lane::High);
+    }
+    let (sink, _) = ScriptedSink::new([Answer::unavailable()]);
+    let (world, port, progress) = (
+        bench.world.clone(),
+        bench.port.clone(),
+        bench.progress.clone(),
+    );
+    port.set_goal(Goal::Flush);
+    bench.run(sink, async move {
+        world.sleep(SECOND).await;
+        assert!(!port.under_way.borrow().is_empty());
+        let room = crate::room::Room::new(budget.clone(), [port.clone()]);
+        assert!(
+            room.make(budget.limit()),
+            "everything that waits can be let go of: {}",
+            budget.used()
+        );
+        assert!(port.counts.drops()[&DropReason::Memory] > 0);
+        finish(&[port], world.now() + SECOND, &progress, &world).await;
+    });
 }

@@ -34,6 +34,18 @@ mod oracle {
                 Overflow::DropLowest => (0..=lane).collect(),
                 Overflow::DropOldest => std::iter::once(lane).chain(0..3).collect(),
             };
+            let stays: usize = match overflow {
+                Overflow::DropNewest => self.weight(),
+                Overflow::DropOldest => 0,
+                Overflow::DropLowest => self.lanes[lane + 1..]
+                    .iter()
+                    .flatten()
+                    .map(|(weight, _)| weight)
+                    .sum(),
+            };
+            if stays > 0 && stays + weight > WEIGHT_MAX {
+                return vec![value];
+            }
             while self.weight() > 0 && self.weight() + weight > WEIGHT_MAX {
                 match candidates.iter().find_map(|lane| self.take(*lane)) {
                     Some(evicted) => lost.push(evicted),

@@ -44,7 +44,7 @@ use tapline_core::transform::{Context, Transform};
 use action::{Action, Hasher};
 use keys::Keys;
 use rules::{ALIASES, Group, NOT_OFFERED, RULES, Rule};
-use scan::{Active, Match, Scanner};
+use scan::{Active, Match, Pattern, Scanner};
 use walk::Walker;
 
 /// The row of the registry.
@@ -161,10 +161,9 @@ fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Transform>> {
     let builtin = builtin_rules(reader);
     // A wrong word in `action` is reported; `label` then lets the rest be checked too.
     let fallback = action.unwrap_or(Action::Label);
-    let custom = custom_rules(reader, fallback);
+    let mut active = custom_rules(reader, fallback);
     let keys = key_rules(reader);
     let allow = allowed(reader);
-    let (mut active, mut patterns) = custom.unwrap_or_default();
     let hashes =
         action == Some(Action::Hash) || active.iter().any(|rule| rule.action == Action::Hash);
     let hasher = hash_key(reader, hashes);
@@ -183,18 +182,15 @@ fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Transform>> {
         active.push(Active {
             id: rule.id.to_owned(),
             action: fallback,
-            regex: compiled(reader, scan::compile(rule.pattern))?,
+            regex: Pattern::built_in(rule.pattern),
             check: rule.check,
             keys: rule.keys,
         });
-        patterns.push(rule.pattern.to_owned());
     }
     if !keys.is_empty() {
-        let (rule, pattern) = compiled(reader, scan::keyed(&keys, fallback))?;
-        active.push(rule);
-        patterns.push(pattern);
+        active.push(compiled(reader, scan::keyed(&keys, fallback))?);
     }
-    let scanner = compiled(reader, Scanner::new(active, &patterns, allow?))?;
+    let scanner = compiled(reader, Scanner::new(active, allow?))?;
     if wrong {
         return None;
     }
@@ -285,8 +281,8 @@ fn unknown_rule(reader: &Reader<'_>, name: &Spanned<String>) {
 }
 
 /// The custom rules that are sound; the others are reported.
-fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Option<(Vec<Active>, Vec<String>)> {
-    let (mut rules, mut patterns): (Vec<Active>, _) = (Vec::new(), Vec::new());
+fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Vec<Active> {
+    let mut rules: Vec<Active> = Vec::new();
     for table in reader.tables("custom") {
         let (id, source) = (table.text("id"), table.text("regex"));
         let action = table
@@ -322,13 +318,12 @@ fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Option<(Vec<Active>, V
         rules.push(Active {
             id: id.value,
             action: action.unwrap_or(fallback),
-            regex,
+            regex: Pattern::compiled(source.value, regex),
             check: validate::whole,
             keys: &[],
         });
-        patterns.push(source.value);
     }
-    Some((rules, patterns))
+    rules
 }
 
 /// Whether fewer custom rules came out than went in.
@@ -463,6 +458,10 @@ struct Redact {
 }
 
 impl Transform for Redact {
+    fn prepare(&mut self) {
+        self.scanner.prepare();
+    }
+
     fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
         let mut walker = Walker {
             scanner: &mut self.scanner,

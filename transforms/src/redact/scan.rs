@@ -3,11 +3,13 @@
 //! All patterns are in one automaton, the gate: one pass tells whether any of them matches at all, and which. Only
 //! those are then searched for one by one, judged, and joined where they overlap.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use regex_automata::meta::{BuildError, Regex};
 use regex_automata::util::syntax;
-use regex_automata::{Input, MatchKind, PatternSet};
+use regex_automata::{Input, MatchKind, PatternID, PatternSet};
 
 use super::action::{Action, is_continuation, is_replacement};
 use super::keys::{Keys, glob_fits};
@@ -36,7 +38,7 @@ const WORK_EACH: usize = 16;
 pub struct Active {
     pub id: String,
     pub action: Action,
-    pub regex: Regex,
+    pub regex: Pattern,
     pub check: Check,
     /// Globs of keys whose whole value is meant.
     pub keys: &'static [&'static str],
@@ -52,10 +54,104 @@ pub struct Match {
     pub action: Action,
 }
 
+/// One regex. That of a built-in rule is compiled when its gate first opens; that of the configuration at load.
+pub struct Pattern {
+    source: Cow<'static, str>,
+    compiled: OnceCell<Option<Regex>>,
+}
+
+impl Pattern {
+    /// A pattern that is known to compile, because a test says so.
+    pub fn built_in(source: &'static str) -> Pattern {
+        Pattern {
+            source: Cow::Borrowed(source),
+            compiled: OnceCell::new(),
+        }
+    }
+
+    /// A pattern of the configuration, compiled now.
+    pub fn configured(source: &str) -> Result<Pattern, Box<BuildError>> {
+        Ok(Pattern::compiled(source.to_owned(), compile(source)?))
+    }
+
+    /// A pattern of the configuration that was compiled already.
+    pub fn compiled(source: String, regex: Regex) -> Pattern {
+        Pattern {
+            source: Cow::Owned(source),
+            compiled: OnceCell::from(Some(regex)),
+        }
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        self.compiled
+            .get_or_init(|| compile(&self.source).ok())
+            .as_ref()
+    }
+
+    fn is_built_in(&self) -> bool {
+        matches!(self.source, Cow::Borrowed(_))
+    }
+}
+
+/// One automaton over the patterns of several rules, which says at little cost that none of them can match.
+struct Gate {
+    /// Positions of the rules, in the order of the automaton's patterns.
+    rules: Vec<usize>,
+    sources: Vec<Cow<'static, str>>,
+    compiled: OnceCell<Option<Regex>>,
+    hit: PatternSet,
+}
+
+impl Gate {
+    fn new(rules: &[Active], built_in: bool) -> Gate {
+        let mine = |rule: &&(usize, &Active)| rule.1.regex.is_built_in() == built_in;
+        let rules: Vec<(usize, &Active)> = rules.iter().enumerate().collect();
+        let chosen: Vec<_> = rules.iter().filter(mine).collect();
+        Gate {
+            rules: chosen.iter().map(|(position, _)| *position).collect(),
+            sources: chosen
+                .iter()
+                .map(|(_, rule)| rule.regex.source.clone())
+                .collect(),
+            compiled: OnceCell::new(),
+            hit: PatternSet::new(chosen.len()),
+        }
+    }
+
+    fn compile(&self) -> Result<Regex, Box<BuildError>> {
+        builder(GATE_BYTES_MAX, GATE_CACHE_BYTES_MAX, MatchKind::All)
+            .build_many(&self.sources)
+            .map_err(Box::new)
+    }
+
+    /// `None`: it does not compile, which a test excludes; then it is always open.
+    fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| self.compile().ok()).as_ref()
+    }
+
+    fn opens(&self, text: &[u8]) -> bool {
+        !self.rules.is_empty() && self.regex().is_none_or(|regex| regex.is_match(text))
+    }
+
+    /// Notes which of the patterns match.
+    fn note(&mut self, text: &[u8]) {
+        self.hit.clear();
+        if self.rules.is_empty() {
+            return;
+        }
+        match self.compiled.get().and_then(Option::as_ref) {
+            Some(regex) => regex.which_overlapping_matches(&Input::new(text), &mut self.hit),
+            None => (0..self.rules.len()).for_each(|pattern| {
+                self.hit.insert(PatternID::must(pattern));
+            }),
+        }
+    }
+}
+
 /// All rules.
 pub struct Scanner {
-    gate: Regex,
-    hit: PatternSet,
+    /// Of the configured patterns, and of the built-in ones.
+    gates: [Gate; 2],
     rules: Vec<Active>,
     allow: Option<Regex>,
     /// The first rule whose regex asks for a border of the text, so that it cannot be searched for in raw JSON.
@@ -105,25 +201,29 @@ fn builder(bytes: usize, cache: usize, kind: MatchKind) -> regex_automata::meta:
 }
 
 impl Scanner {
-    /// All rules with their patterns, in the order of precedence.
-    pub fn new(
-        rules: Vec<Active>,
-        patterns: &[String],
-        allow: Option<Regex>,
-    ) -> Result<Scanner, Box<BuildError>> {
-        let gate = builder(GATE_BYTES_MAX, GATE_CACHE_BYTES_MAX, MatchKind::All)
-            .build_many(patterns)
-            .map_err(Box::new)?;
-        let anchored = patterns
+    /// All rules, in the order of precedence. Configured patterns are compiled together now, built-in ones later.
+    pub fn new(rules: Vec<Active>, allow: Option<Regex>) -> Result<Scanner, Box<BuildError>> {
+        let gates = [Gate::new(&rules, false), Gate::new(&rules, true)];
+        if !gates[0].rules.is_empty() {
+            let configured = gates[0].compile()?;
+            gates[0].compiled.get_or_init(|| Some(configured));
+        }
+        let anchored = rules
             .iter()
-            .position(|pattern| traits(pattern).is_none_or(|(_, anchored)| anchored));
+            .position(|rule| traits(&rule.regex.source).is_none_or(|(_, anchored)| anchored));
         Ok(Scanner {
-            hit: PatternSet::new(gate.pattern_len()),
-            gate,
+            gates,
             rules,
             allow,
             anchored,
         })
+    }
+
+    /// Compiles what was left for later.
+    pub fn prepare(&self) {
+        for gate in self.gates.iter().filter(|gate| !gate.rules.is_empty()) {
+            gate.regex();
+        }
     }
 
     /// The rules.
@@ -138,7 +238,7 @@ impl Scanner {
 
     /// Whether something may be found in a text. For a value's raw JSON without escapes too: then in it or inside it.
     pub fn suspects(&self, text: &[u8]) -> bool {
-        self.anchored.is_some() || self.gate.is_match(text)
+        self.anchored.is_some() || self.gates.iter().any(|gate| gate.opens(text))
     }
 
     /// The rule that takes the whole value of a member with this key, if there is one.
@@ -152,11 +252,14 @@ impl Scanner {
     /// Finds all places in a text, in order and apart from each other. `key` is that of the member it is the value of.
     pub fn scan(&mut self, text: &[u8], key: &[u8], found: &mut Vec<Match>) {
         found.clear();
-        self.hit.clear();
-        self.gate
-            .which_overlapping_matches(&Input::new(text), &mut self.hit);
-        for pattern in self.hit.iter() {
-            self.search(pattern.as_usize(), text, key, found);
+        self.prepare();
+        for gate in &mut self.gates {
+            gate.note(text);
+        }
+        for gate in &self.gates {
+            for pattern in gate.hit.iter() {
+                self.search(gate.rules[pattern.as_usize()], text, key, found);
+            }
         }
         merge(found);
     }
@@ -173,7 +276,12 @@ impl Scanner {
                 action: active.action,
             });
         };
-        while let Some(next) = active.regex.find(Input::new(text).range(at..)) {
+        let Some(regex) = active.regex.regex() else {
+            // A test excludes this; were it to happen, nothing of the text may leave.
+            push(0..text.len());
+            return;
+        };
+        while let Some(next) = regex.find(Input::new(text).range(at..)) {
             let cost = next.len() + WORK_EACH;
             if work < cost {
                 push(widen(text, next.start()..text.len()));
@@ -236,16 +344,14 @@ fn merge(found: &mut Vec<Match>) {
 
 /// The rule for configured keys where they stand in text that is no JSON: the value behind the colon, or all that
 /// follows where it has no end.
-pub fn keyed(keys: &Keys, action: Action) -> Result<(Active, String), Box<BuildError>> {
-    let pattern = keys.pattern();
-    let rule = Active {
+pub fn keyed(keys: &Keys, action: Action) -> Result<Active, Box<BuildError>> {
+    Ok(Active {
         id: "KEY".to_owned(),
         action,
-        regex: compile(&pattern)?,
+        regex: Pattern::configured(&keys.pattern())?,
         check: keyed_value,
         keys: &[],
-    };
-    Ok((rule, pattern))
+    })
 }
 
 fn keyed_value(found: &Found<'_>) -> Verdict {
