@@ -75,10 +75,8 @@ impl Level {
             .map(|(_, level)| *level)
     }
 
-    /// The level behind a number as pino and bunyan write it (10 trace to 60 fatal).
-    ///
-    /// Python's numbers agree where they exist (10 DEBUG is the exception: it reads as trace); a value between two
-    /// steps counts as the lower step.
+    /// The level behind a number as pino and bunyan write it, from 10 trace to 60 fatal; a value between two steps
+    /// counts as the lower step.
     pub fn from_number(number: u32) -> Option<Level> {
         match number {
             10..=19 => Some(Level::Trace),
@@ -87,6 +85,20 @@ impl Level {
             40..=49 => Some(Level::Warn),
             50..=59 => Some(Level::Error),
             60..=69 => Some(Level::Fatal),
+            _ => None,
+        }
+    }
+
+    /// The level behind a number of Python's `logging`, from 10 DEBUG to 50 CRITICAL; a value between two steps counts
+    /// as the lower step.
+    pub fn from_python(number: u32) -> Option<Level> {
+        match number {
+            1..=9 => Some(Level::Trace),
+            10..=19 => Some(Level::Debug),
+            20..=29 => Some(Level::Info),
+            30..=39 => Some(Level::Warn),
+            40..=49 => Some(Level::Error),
+            50..=59 => Some(Level::Fatal),
             _ => None,
         }
     }

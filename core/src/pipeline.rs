@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Fate, Lane, Record};
-use crate::expr::{Expression, Unlike};
+use crate::expr::{Expression, Name, Unlike};
 use crate::ledger::add;
 use crate::level::Level;
 use crate::port::Port;
@@ -207,6 +207,10 @@ fn set_aside(batch: &mut Batch, when: &Expression, redacts: bool, context: &Cont
     }
 }
 
+fn names_level(when: &Expression) -> bool {
+    when.names().any(|name| *name == Name::Level)
+}
+
 fn fan_out(tap: &Tap, batch: &Arc<Batch>, context: &Context<'_>) {
     let mut chosen: [Vec<u32>; 3] = Default::default();
     let mut weights = [0; 3];
@@ -218,6 +222,8 @@ fn fan_out(tap: &Tap, batch: &Arc<Batch>, context: &Context<'_>) {
         }
         let wanted = match &tap.when {
             None => true,
+            // Metrics in a log line have no level of their own: level filters skip them.
+            Some(when) if record.embedded_metrics && names_level(when) => true,
             Some(when) => when.matches(
                 &View::new(batch, record, context.surroundings()),
                 &mut unlike,

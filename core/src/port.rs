@@ -238,14 +238,6 @@ impl Port {
         self.counts.dropped(reason, count as u64);
     }
 
-    /// The time of shutdown is over: what is still queued or travelling is lost. To be called when the task of the
-    /// sink will not run any more, since it counts the same records otherwise.
-    pub fn abandon(&self) {
-        self.ended.set(true);
-        let left = self.counts.in_flight.take();
-        self.counts.dropped(DropReason::Shutdown, left);
-    }
-
     /// Frees memory: drops the oldest parcel of the least important lane. Says whether there was one.
     pub fn evict(&self, lane: Lane) -> bool {
         match self.queue.evict(lane) {

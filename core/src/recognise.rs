@@ -117,12 +117,18 @@ fn usable_id(text: &[u8], range: Range<usize>) -> Option<Range<usize>> {
 pub fn in_object(text: &[u8], object: Range<usize>) -> Recognised {
     let mut found = Recognised::default();
     let mut message_rank = u8::MAX;
+    let (mut named, mut numbered) = (None, None);
     for (key, value) in json::members(text, object) {
         let raw = &text[value.clone()];
-        match &text[key] {
+        let key = &text[key];
+        match key {
             b"level" | b"log_level" | b"severity" | b"levelname" | b"lvl" | b"@l" => {
-                found.level = found.level.or_else(|| level_of(raw));
+                // A word says more than a number: `{"level":40,"levelname":"ERROR"}` is Python's.
+                let word = json::string_inside(raw).and_then(Level::from_word);
+                named = named.or(word);
+                numbered = numbered.or_else(|| level_of(raw, key));
             }
+            b"levelno" => numbered = level_of(raw, b"levelno").or(numbered),
             b"requestId" | b"AWSRequestId" | b"aws_request_id" | b"function_request_id" => {
                 let usable = || inside(raw, &value).and_then(|range| usable_id(text, range));
                 found.request_id = found.request_id.take().or_else(usable);
@@ -146,6 +152,7 @@ pub fn in_object(text: &[u8], object: Range<usize>) -> Recognised {
             _ => {}
         }
     }
+    found.level = named.or(numbered);
     found
 }
 
@@ -161,16 +168,14 @@ fn inside(raw: &[u8], value: &Range<usize>) -> Option<Range<usize>> {
     Some(value.start + 1..value.end - 1)
 }
 
-fn level_of(raw: &[u8]) -> Option<Level> {
-    match json::string_inside(raw) {
-        Some(word) => Level::from_word(word).or_else(|| number_of(word)),
-        None => number_of(raw),
+/// A level as a number, also in quotes. Under Python's own keys it is on Python's scale, elsewhere on pino's.
+fn level_of(raw: &[u8], key: &[u8]) -> Option<Level> {
+    let digits = json::string_inside(raw).unwrap_or(raw);
+    let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    match key {
+        b"levelname" | b"levelno" => Level::from_python(number),
+        _ => Level::from_number(number),
     }
-}
-
-fn number_of(digits: &[u8]) -> Option<Level> {
-    let text = std::str::from_utf8(digits).ok()?;
-    Level::from_number(text.parse().ok()?)
 }
 
 #[cfg(test)]
@@ -283,6 +288,18 @@ mod tests {
             message(tracing),
             (Some(Level::Debug), None, Some(r#""deep""#))
         );
+    }
+
+    #[test]
+    fn pythons_numbers_are_on_their_own_scale_and_words_win() {
+        let level = |text: &str| in_object(text.as_bytes(), 0..text.len()).level;
+        assert_eq!(level(r#"{"levelno":40,"msg":"x"}"#), Some(Level::Error));
+        assert_eq!(level(r#"{"levelname":30}"#), Some(Level::Warn));
+        assert_eq!(
+            level(r#"{"level":40,"levelname":"ERROR"}"#),
+            Some(Level::Error)
+        );
+        assert_eq!(level(r#"{"level":40}"#), Some(Level::Warn), "pino's");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::world::RealWorld;
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Longest wait for an answer that is not a long poll.
-const ANSWER_TIME: Duration = Duration::from_secs(5);
+const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// What the platform answered.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Client {
         Client::new(&self.endpoint, self.world.clone())
     }
 
-    /// Sends a request and waits for its answer, 5 s at most.
+    /// Sends a request and waits for its answer, 2 s at most.
     ///
     /// # Errors
     ///

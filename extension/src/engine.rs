@@ -1,9 +1,11 @@
 //! Turns what happens outside into steps of the lifecycle, and does what it says. One task owns all of it.
 
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tapline_core::bell::Bell;
+use tapline_core::delivery;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
 use tapline_core::ledger::{Ledger, add};
@@ -27,8 +29,8 @@ use crate::world::RealWorld;
 /// At SHUTDOWN, longest wait for what the platform still has: mostly the last `platform.report`.
 const LAST_WORDS: Duration = Duration::from_millis(150);
 
-/// At SHUTDOWN, silence after which nothing more is expected.
-const SILENCE: Duration = Duration::from_millis(25);
+/// At SHUTDOWN, silence after which nothing more is expected: twice what the platform gathers, and some.
+const SILENCE: Duration = Duration::from_millis(60);
 
 /// Everything that one environment's life needs.
 pub struct Engine {
@@ -106,14 +108,11 @@ impl Engine {
             self.expire_fragment();
         }
         if let Some(event) = self.next.take() {
-            self.world.unpark();
+            self.world.event_came();
             let drain = self.next_event(event);
             if drain.is_some() {
                 return drain;
             }
-        }
-        if self.lifecycle.hold().is_some() && self.settled() {
-            self.step(Event::Settled);
         }
         if self
             .lifecycle
@@ -121,6 +120,9 @@ impl Engine {
             .is_some_and(|wake| wake <= self.world.now())
         {
             self.step(Event::Tick);
+        }
+        if self.lifecycle.hold().is_some() && self.settled() {
+            self.step(Event::Settled);
         }
         None
     }
@@ -160,10 +162,12 @@ impl Engine {
             return true;
         };
         let now = self.world.now();
-        !self.ports.iter().any(|port| {
-            let until = until.min(since + port.breaker.borrow().hold_allowance());
-            now < until && port.holds(until)
-        })
+        let unread = !self.receiver.ingress.is_empty();
+        !unread
+            && !self.ports.iter().any(|port| {
+                let until = until.min(since + port.breaker.borrow().hold_allowance());
+                now < until && port.holds(until)
+            })
     }
 
     fn step(&mut self, event: Event<'_>) -> Option<Instant> {
@@ -184,6 +188,7 @@ impl Engine {
                 .for_each(|port| port.set_goal(Goal::Flush));
         }
         if actions.next {
+            self.world.event_asked();
             self.next.ask();
         }
         if actions.park {
@@ -217,7 +222,17 @@ impl Engine {
         }
     }
 
+    /// Takes in one body. Whatever is in it, it must not end the process: that would fail the function.
     fn take_in(&mut self, arrival: Arrival) {
+        let taken = std::panic::catch_unwind(AssertUnwindSafe(|| self.read(arrival)));
+        if taken.is_err() {
+            add(&self.ledger.bodies_dropped, 1);
+            self.world
+                .log(Level::Error, "a body could not be taken in; it is dropped");
+        }
+    }
+
+    fn read(&mut self, arrival: Arrival) {
         if self.decoder.is_redelivered(&arrival.bytes) {
             add(&self.ledger.duplicates, 1);
             return;
@@ -252,7 +267,10 @@ impl Engine {
     }
 
     /// Hands records to the pipeline, then events to the lifecycle: a flush must find what came before it.
-    fn process(&mut self, decoded: Decoded) {
+    fn process(&mut self, mut decoded: Decoded) {
+        if decoded.events.contains(&PlatformEvent::RestoreStart) {
+            self.begin_life(&mut decoded);
+        }
         let context = Context {
             world: &self.world,
             facts: &self.facts,
@@ -264,10 +282,23 @@ impl Engine {
             self.intake.apply(&mut batch);
             self.pipeline.process(batch, &context);
         }
+        // Index and changed texts are charged once they are there; what does not fit any more makes others give way.
+        self.receiver.room.make(0);
         self.step(Event::Arrived);
         for event in decoded.events {
             self.platform_event(event);
         }
+    }
+
+    /// A snapshot was resumed: every copy of it would otherwise give out the same ids.
+    fn begin_life(&mut self, decoded: &mut Decoded) {
+        let instance = self.world.fresh_hex();
+        self.identity.instance.set(instance);
+        self.facts.instance = String::from_utf8_lossy(&instance).into_owned();
+        decoded
+            .batches
+            .iter_mut()
+            .for_each(|batch| batch.set_instance(instance));
     }
 
     fn platform_event(&mut self, event: PlatformEvent) {
@@ -286,12 +317,6 @@ impl Engine {
                 self.report_outstanding
                     .take_if(|outstanding| *outstanding == request_id);
             }
-            PlatformEvent::RestoreStart => {
-                // Every copy of a snapshot would otherwise give out the same ids.
-                let instance = self.world.fresh_hex();
-                self.identity.instance.set(instance);
-                self.facts.instance = String::from_utf8_lossy(&instance).into_owned();
-            }
             PlatformEvent::LogsDropped { records } => add(&self.ledger.lost_by_platform, records),
             _ => {}
         }
@@ -307,7 +332,8 @@ impl Engine {
         self.ports
             .iter()
             .for_each(|port| port.set_goal(Goal::Drain(until)));
-        while self.world.now() < until && !self.ports.iter().all(|port| port.ended.get()) {
+        // A sink that is drained stays open while another one is not: more may come, and it can still take it.
+        while self.world.now() < until && !self.ports.iter().all(|port| port.is_drained()) {
             match self.receiver.ingress.pop() {
                 Some(arrival) => self.take_in(arrival),
                 None => {
@@ -316,12 +342,12 @@ impl Engine {
                 }
             }
         }
-        while let Some(arrival) = self.receiver.ingress.pop() {
-            self.take_in(arrival);
-        }
         self.expire_all();
-        // A request that was still under way at that moment has no answer that could be waited for.
-        self.ports.iter().for_each(|port| port.abandon());
+        delivery::finish(&self.ports, until, &self.progress, &self.world).await;
+        // Too late for every sink: answered, and not even looked at.
+        while self.receiver.ingress.pop().is_some() {
+            add(&self.ledger.bodies_dropped, 1);
+        }
     }
 
     async fn last_words(&mut self, until: Instant) {

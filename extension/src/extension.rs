@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use tapline_core::batch::Instance;
 use tapline_core::bell::Bell;
 use tapline_core::budget::Budget;
 use tapline_core::config::{Scope, Severity};
@@ -27,6 +28,7 @@ use crate::engine::Engine;
 use crate::extensions_api::{ExtensionsApi, NextEvent, Registration};
 use crate::intake::Intake;
 use crate::lifecycle::{Conditions, Lifecycle};
+use crate::logs_api;
 use crate::next::{self, Next};
 use crate::receiver::Receiver;
 use crate::settings::{self, Kinds, Load, Place, Settings, SinkPlan};
@@ -38,6 +40,10 @@ use crate::world::{RealWorld, write_line};
 const GATHER_MS: u32 = 25;
 /// The same on Managed Instances, where nothing is waited for.
 const GATHER_MANAGED_MS: u32 = 1_000;
+
+/// Host names that may be resolved at once. A lookup that hangs holds its thread for up to 30 s, whoever has given it up;
+/// other sinks must not wait for that.
+const RESOLVERS_MAX: usize = 16;
 
 /// What `TAPLINE_MODE` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,9 +80,18 @@ impl Mode {
 
 /// Runs the extension. `path` is how the platform started it: its file name is the name to register.
 pub fn main(kinds: Kinds, endpoint: &str, path: &str) -> ExitCode {
+    // The text of a panic may quote what was being worked on; where it happened says enough.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| {
+            format!("{}:{}", place.file(), place.line())
+        });
+        write_line(
+            format!("{{\"tapline\":\"error\",\"message\":\"a bug at {place}\"}}").as_bytes(),
+        );
+    }));
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(2)
+        .max_blocking_threads(RESOLVERS_MAX)
         .build()
     {
         Ok(runtime) => runtime,
@@ -120,7 +135,8 @@ async fn life(kinds: Kinds, endpoint: &str, name: &str) -> ExitCode {
     if mode == Mode::Off {
         return answer_only(api, &world).await;
     }
-    let mut facts = read_facts(&world, &registration);
+    let instance = world.fresh_hex();
+    let mut facts = read_facts(&world, &registration, instance);
     let settings = match read_settings(&kinds, &world, &mut facts) {
         Ok(settings) => settings,
         Err(message) => {
@@ -152,6 +168,7 @@ async fn life(kinds: Kinds, endpoint: &str, name: &str) -> ExitCode {
         address,
         settings,
         facts,
+        instance,
         mode,
         managed,
     };
@@ -175,7 +192,7 @@ async fn answer_only(mut api: ExtensionsApi, world: &RealWorld) -> ExitCode {
     }
 }
 
-fn read_facts(world: &RealWorld, registration: &Registration) -> Facts {
+fn read_facts(world: &RealWorld, registration: &Registration, instance: Instance) -> Facts {
     let variable = |name: &str| world.variable(name).unwrap_or_default();
     let or = |value: &Option<String>, name: &str| value.clone().unwrap_or_else(|| variable(name));
     let memory_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
@@ -193,7 +210,7 @@ fn read_facts(world: &RealWorld, registration: &Registration) -> Facts {
             .unwrap_or_else(|| variable("AWS_DEFAULT_REGION")),
         account_id: registration.account_id.clone().unwrap_or_default(),
         init_type: variable("AWS_LAMBDA_INITIALIZATION_TYPE"),
-        instance: String::from_utf8_lossy(&world.fresh_hex()).into_owned(),
+        instance: String::from_utf8_lossy(&instance).into_owned(),
         ..Facts::default()
     }
 }
@@ -237,6 +254,7 @@ struct Setup {
     address: Address,
     settings: Settings,
     facts: Facts,
+    instance: Instance,
     mode: Mode,
     managed: bool,
 }
@@ -245,10 +263,7 @@ impl Setup {
     async fn run(mut self) -> ExitCode {
         let budget = Budget::new(self.settings.memory);
         let progress = Rc::new(Bell::default());
-        let mut instance = [b'0'; 32];
-        instance.copy_from_slice(&self.world.fresh_hex());
-        self.facts.instance = String::from_utf8_lossy(&instance).into_owned();
-        let identity = Rc::new(Identity::new(instance));
+        let identity = Rc::new(Identity::new(self.instance));
         let taps = self.open_ports(&budget, &progress, &identity);
         let ports: Vec<Rc<Port>> = taps.iter().map(|tap| tap.port.clone()).collect();
         let ledger = Rc::new(Ledger::default());
@@ -293,6 +308,8 @@ impl Setup {
             decoder: Decoder::new(self.world.random()),
             intake: Intake {
                 platform: self.settings.receiver.platform,
+                function: self.settings.receiver.function,
+                extension: self.settings.receiver.extension,
             },
             pipeline: Pipeline::new(self.settings.stages, taps),
             ports,
@@ -307,6 +324,7 @@ impl Setup {
             lifecycle: Lifecycle::new(Conditions {
                 flush: self.settings.flush,
                 subscribed: matches!(subscribed, Subscribed::Yes { .. }),
+                signal: matches!(subscribed, Subscribed::Yes { schema } if schema != logs_api::SILENT_SCHEMA),
                 managed: self.managed,
                 early_init: matches!(init_type.as_str(), "provisioned-concurrency" | "snap-start"),
             }),
@@ -353,15 +371,11 @@ pub(crate) fn open_port(
         disabled,
         progress.clone(),
         identity.clone(),
+        budget.clone(),
     ));
     if let Some(sink) = plan.sink {
         let sink: Box<dyn Sink> = if shadow { Box::new(Shadow) } else { sink };
-        tokio::task::spawn_local(delivery::run(
-            port.clone(),
-            sink,
-            world.clone(),
-            budget.clone(),
-        ));
+        tokio::task::spawn_local(delivery::run(port.clone(), sink, world.clone()));
     }
     Tap {
         port,

@@ -57,11 +57,11 @@ pub enum NextEvent {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Event {
-    event_type: String,
+    event_type: Option<String>,
     deadline_ms: Option<i64>,
-    request_id: String,
-    invoked_function_arn: String,
-    shutdown_reason: String,
+    request_id: Option<String>,
+    invoked_function_arn: Option<String>,
+    shutdown_reason: Option<String>,
 }
 
 /// The extension's side of the Extensions API.
@@ -189,15 +189,23 @@ fn read_event(answer: &Answer) -> NextEvent {
     let Ok(event) = serde_json::from_slice::<Event>(&answer.body) else {
         return NextEvent::Unknown;
     };
-    match event.event_type.to_ascii_uppercase().as_str() {
+    match event
+        .event_type
+        .unwrap_or_default()
+        .to_ascii_uppercase()
+        .as_str()
+    {
         "INVOKE" => NextEvent::Invoke {
-            request_id: event.request_id,
+            request_id: event.request_id.unwrap_or_default(),
             deadline_ms: event.deadline_ms.unwrap_or(0),
-            function_arn: event.invoked_function_arn,
+            function_arn: event.invoked_function_arn.unwrap_or_default(),
         },
         "SHUTDOWN" => NextEvent::Shutdown {
             deadline_ms: event.deadline_ms,
-            reason: event.shutdown_reason.to_ascii_lowercase(),
+            reason: event
+                .shutdown_reason
+                .unwrap_or_default()
+                .to_ascii_lowercase(),
         },
         _ => NextEvent::Unknown,
     }
@@ -233,6 +241,14 @@ mod tests {
                 reason: "spindown".into()
             }
         );
+        let sparse = event(r#"{"eventType":"SHUTDOWN","deadlineMs":null,"shutdownReason":null}"#);
+        assert!(matches!(
+            sparse,
+            NextEvent::Shutdown {
+                deadline_ms: None,
+                ..
+            }
+        ));
         assert_eq!(event(r#"{"eventType":"RESUME"}"#), NextEvent::Unknown);
         assert_eq!(event("<html>"), NextEvent::Unknown);
     }

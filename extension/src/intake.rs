@@ -1,4 +1,4 @@
-//! What is left out before the first transform: platform events that nobody asked for, and Tapline's own output.
+//! What is left out before the first transform: what `[receiver] types` does not name, and Tapline's own output.
 
 use tapline_core::batch::{Batch, Fate, Origin};
 
@@ -8,6 +8,10 @@ pub struct Intake {
     /// `[receiver] types` names `platform`. The platform is subscribed to all the same: joins and the lifecycle need
     /// its events.
     pub platform: bool,
+    /// It names `function`.
+    pub function: bool,
+    /// It names `extension`.
+    pub extension: bool,
 }
 
 impl Intake {
@@ -17,8 +21,11 @@ impl Intake {
             let record = &batch.records()[position];
             let left_out = match record.origin {
                 Origin::Platform => !self.platform,
+                Origin::Function => !self.function,
                 // With `extension` in `types`, what Tapline prints would come back, and be printed again.
-                Origin::Extension => is_own(batch.bytes(record.value), batch.instance()),
+                Origin::Extension => {
+                    !self.extension || is_own(batch.bytes(record.value), batch.instance())
+                }
                 _ => false,
             };
             if left_out {
@@ -53,7 +60,12 @@ mod tests {
             .map(|(kind, value)| (*kind, *value, None))
             .collect();
         let mut batch = test_util::batch_of(&Budget::new(1 << 20), &rows);
-        Intake { platform }.apply(&mut batch);
+        Intake {
+            platform,
+            function: true,
+            extension: true,
+        }
+        .apply(&mut batch);
         batch.records().iter().map(|record| record.fate).collect()
     }
 

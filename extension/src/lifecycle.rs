@@ -78,8 +78,10 @@ pub struct Actions {
 pub struct Conditions {
     /// The `[flush]` table.
     pub flush: FlushSettings,
-    /// Telemetry comes, so the end of an invocation is seen.
+    /// Telemetry comes.
     pub subscribed: bool,
+    /// The telemetry tells when the runtime is done with an invocation.
+    pub signal: bool,
     /// Managed Instances: nothing is frozen, no INVOKE comes.
     pub managed: bool,
     /// The environment was initialised long before its first invocation: provisioned concurrency, SnapStart.
@@ -119,7 +121,7 @@ impl Lifecycle {
     /// A machine before its first event.
     pub fn new(conditions: Conditions) -> Lifecycle {
         Lifecycle {
-            signal: conditions.subscribed,
+            signal: conditions.signal,
             conditions,
             state: State::InNext { open: None },
             done_early: VecDeque::new(),
@@ -144,7 +146,11 @@ impl Lifecycle {
             } => self.runtime_done(clock, request_id, time_ms),
             Event::Arrived => {
                 self.gathering_since.get_or_insert(clock.now);
-                Actions::default()
+                // What trails the end of an invocation leaves with it.
+                match self.state {
+                    State::Holding { .. } => self.flushing(Actions::default()),
+                    _ => Actions::default(),
+                }
             }
             Event::Settled => self.settled(),
             Event::Tick => self.tick(clock.now),

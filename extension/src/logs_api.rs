@@ -6,4 +6,7 @@
 pub const PATH: &str = "/2020-08-15/logs";
 
 /// Schema versions, newest first. Only the newer one tells when the runtime is done.
-pub const SCHEMAS: [&str; 2] = ["2021-03-18", "2020-08-15"];
+pub const SCHEMAS: [&str; 2] = ["2021-03-18", SILENT_SCHEMA];
+
+/// The schema without an event at the end of an invocation.
+pub const SILENT_SCHEMA: &str = "2020-08-15";

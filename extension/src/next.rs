@@ -49,6 +49,7 @@ impl Next {
             // An event of an unknown kind is answered by the next poll.
             if event == NextEvent::Unknown {
                 self.asked.set(true);
+                tokio::time::sleep(PAUSE).await;
                 continue;
             }
             let last = matches!(event, NextEvent::Shutdown { .. });

@@ -16,7 +16,7 @@ use tapline_core::ledger::{Ledger, add};
 use tapline_core::limits::{BODY_BYTES_MAX, INGRESS_BODIES_MAX};
 use tapline_core::queue::{Overflow, Queue};
 use tapline_core::room::Room;
-use tapline_core::world::{World, before};
+use tapline_core::world::{World, before, either};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::io::Io;
@@ -27,6 +27,9 @@ const CONNECTIONS_MAX: usize = 32;
 
 /// Longest time that one POST may take to arrive, in running time.
 const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// A connection without a POST for this long, in running time, is closed.
+const IDLE_TIME: Duration = Duration::from_secs(120);
 
 /// Pause after a failed accept: the process is out of descriptors, and others need the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -101,16 +104,25 @@ impl Receiver {
 
     async fn connection(self: Rc<Receiver>, stream: TcpStream) {
         stream.set_nodelay(true).ok();
+        let used = Rc::new(Cell::new(self.world.now()));
+        let (receiver, last_used) = (self.clone(), used.clone());
         let service = service_fn(move |request| {
-            let receiver = self.clone();
-            async move { Ok::<_, Infallible>(receiver.answer(request).await) }
+            let (receiver, used) = (receiver.clone(), last_used.clone());
+            async move {
+                used.set(receiver.world.now());
+                Ok::<_, Infallible>(receiver.answer(request).await)
+            }
         });
         // A connection that breaks took its POST with it; the platform delivers that again.
-        hyper::server::conn::http1::Builder::new()
+        let serving = hyper::server::conn::http1::Builder::new()
             .max_buf_size(64 << 10)
-            .serve_connection(Io(stream), service)
-            .await
-            .ok();
+            .serve_connection(Io(stream), service);
+        let idle = async {
+            while self.world.now() < used.get() + IDLE_TIME {
+                self.world.sleep_until(used.get() + IDLE_TIME).await;
+            }
+        };
+        either(async { drop(serving.await) }, idle).await;
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Empty<Bytes>> {
@@ -168,7 +180,7 @@ impl Receiver {
 
     /// Room for an announced length; `None` when it is too long or nothing more can be let go of.
     fn start(&self, announced: usize) -> Option<(Vec<u8>, Charge)> {
-        if announced > BODY_BYTES_MAX || !self.room.make(announced as u64) {
+        if announced > BODY_BYTES_MAX || !self.room.make(announced.max(4 << 10) as u64) {
             return None;
         }
         let charge = self.room.budget().charge(announced)?;

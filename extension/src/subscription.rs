@@ -103,7 +103,11 @@ pub async fn subscribe(
                 Some(true) => return Subscribed::Yes { schema },
                 None => last = answer.describe(),
             },
-            Err(error) => last = error.to_string(),
+            // An endpoint that does not answer will not answer another form either, and init has its limit.
+            Err(error) => {
+                last = error.to_string();
+                break;
+            }
         }
     }
     world.log(

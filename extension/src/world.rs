@@ -17,6 +17,9 @@ use tokio::net::TcpStream;
 /// A pause this long may have killed idle connections without a sign: load balancers and NAT forget them.
 const THAW_GAP: Duration = Duration::from_secs(5);
 
+/// A timer this late was not late, but frozen.
+const LATE: Duration = Duration::from_secs(1);
+
 /// The world of a process in Lambda, or at a command line.
 #[derive(Clone)]
 pub struct RealWorld {
@@ -28,6 +31,8 @@ struct Shared {
     /// Nanoseconds that running time left out.
     frozen: Cell<u64>,
     parked: Cell<Option<Parked>>,
+    /// Since when the next event is waited for: the environment may be frozen, be running time parked or not.
+    asked: Cell<Option<Parked>>,
     unparked: Bell,
     thaws: Cell<u64>,
     random: RandomState,
@@ -50,6 +55,7 @@ impl RealWorld {
                 start: monotonic(),
                 frozen: Cell::new(0),
                 parked: Cell::new(None),
+                asked: Cell::new(None),
                 unparked: Bell::default(),
                 thaws: Cell::new(0),
                 random: RandomState::new(),
@@ -74,7 +80,49 @@ impl RealWorld {
         }
     }
 
-    /// Lets running time go on: an event has come.
+    /// The next event was asked for.
+    pub fn event_asked(&self) {
+        self.shared.asked.set(Some(Parked {
+            running: self.now(),
+            wall_ms: self.wall_ms(),
+        }));
+    }
+
+    /// The next event has come: running time goes on.
+    pub fn event_came(&self) {
+        let asked = self.shared.asked.take();
+        if self.shared.parked.get().is_some() {
+            self.unpark();
+        } else if let Some(asked) = asked {
+            // Something was thought to run meanwhile, so there was no saying when the freezer came.
+            self.count_thaw(self.now().since(asked.running), asked.wall_ms);
+        }
+    }
+
+    fn count_thaw(&self, gap: Duration, wall_ms: i64) {
+        // Sources disagree on whether the monotonic clock goes on in the freezer; the wall clock does.
+        let wall_gap = Duration::from_millis(u64::try_from(self.wall_ms() - wall_ms).unwrap_or(0));
+        if gap.max(wall_gap) >= THAW_GAP {
+            self.shared.thaws.set(self.shared.thaws.get() + 1);
+        }
+    }
+
+    /// A timer that fires late while an event is waited for says that the environment was frozen meanwhile: that time
+    /// did not run. Without that, every request in flight would time out at the thaw.
+    fn leave_out(&self, before: Instant, planned: Duration) {
+        let late = self.now().since(before).saturating_sub(planned);
+        if self.shared.asked.get().is_some() && self.shared.parked.get().is_none() && late >= LATE {
+            let gap = self.now().since(before).as_nanos();
+            let frozen = self
+                .shared
+                .frozen
+                .get()
+                .saturating_add(u64::try_from(gap).unwrap_or(0));
+            self.shared.frozen.set(frozen);
+        }
+    }
+
+    /// Lets running time go on after [`Self::park`].
     pub fn unpark(&self) {
         let Some(parked) = self.shared.parked.take() else {
             return;
@@ -82,12 +130,7 @@ impl RealWorld {
         let running_if_unparked = self.elapsed_ns().saturating_sub(self.shared.frozen.get());
         let gap = running_if_unparked.saturating_sub(parked.running.0);
         self.shared.frozen.set(self.shared.frozen.get() + gap);
-        // Sources disagree on whether the monotonic clock goes on in the freezer; the wall clock does.
-        let wall_gap =
-            Duration::from_millis(u64::try_from(self.wall_ms() - parked.wall_ms).unwrap_or(0));
-        if Duration::from_nanos(gap).max(wall_gap) >= THAW_GAP {
-            self.shared.thaws.set(self.shared.thaws.get() + 1);
-        }
+        self.count_thaw(Duration::from_nanos(gap), parked.wall_ms);
         self.shared.unparked.ring();
     }
 
@@ -147,6 +190,7 @@ impl World for RealWorld {
                     unparked.await;
                 } else {
                     either(tokio::time::sleep(at.since(now)), unparked).await;
+                    world.leave_out(now, at.since(now));
                 }
             }
         })

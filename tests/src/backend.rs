@@ -82,7 +82,9 @@ pub struct Request {
 impl Request {
     /// The header that is the same on every attempt.
     pub fn batch(&self) -> &str {
-        self.headers.get("x-tapline-batch").map_or("", String::as_str)
+        self.headers
+            .get("x-tapline-batch")
+            .map_or("", String::as_str)
     }
 
     /// Its records.
@@ -92,7 +94,10 @@ impl Request {
     /// When a line is no record.
     pub fn lines(&self) -> Vec<Line> {
         let text = std::str::from_utf8(&self.body).expect("the body is UTF-8");
-        assert!(text.is_empty() || text.ends_with('\n'), "each line is ended: {text}");
+        assert!(
+            text.is_empty() || text.ends_with('\n'),
+            "each line is ended: {text}"
+        );
         text.lines().map(Line::parse).collect()
     }
 }
@@ -132,10 +137,14 @@ impl Line {
             kind: kind.expect("every record has a type"),
             level,
             request_id,
-            record: members.remove("record").expect("every line has a record").get().to_owned(),
-            attributes: members
-                .remove("attributes")
-                .map_or(Value::Null, |raw| serde_json::from_str(raw.get()).expect("JSON")),
+            record: members
+                .remove("record")
+                .expect("every line has a record")
+                .get()
+                .to_owned(),
+            attributes: members.remove("attributes").map_or(Value::Null, |raw| {
+                serde_json::from_str(raw.get()).expect("JSON")
+            }),
         }
     }
 
@@ -146,7 +155,11 @@ impl Line {
 
     /// The record as text, without its last newline; empty where it is no string.
     pub fn text(&self) -> String {
-        self.value().as_str().unwrap_or_default().trim_end_matches('\n').to_owned()
+        self.value()
+            .as_str()
+            .unwrap_or_default()
+            .trim_end_matches('\n')
+            .to_owned()
     }
 }
 
@@ -172,8 +185,11 @@ pub struct FakeBackend {
 impl FakeBackend {
     /// Starts one that answers so, unless a script says otherwise.
     pub fn start(usual: Answer) -> FakeBackend {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-        listener.set_nonblocking(true).expect("a socket can be told so");
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .expect("loopback has a free port");
+        listener
+            .set_nonblocking(true)
+            .expect("a socket can be told so");
         let address = listener.local_addr().expect("it is bound");
         let state = Arc::new(watch::Sender::new(State {
             usual,
@@ -185,7 +201,10 @@ impl FakeBackend {
         }));
         let shared = state.clone();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(serve(listener, shared));
         });
         FakeBackend {
@@ -202,7 +221,10 @@ impl FakeBackend {
 
     /// The table of an `http` sink that sends here.
     pub fn sink(&self, name: &str) -> String {
-        format!("[sink.{name}]\ntype = \"http\"\nurl = \"{}/{name}\"\n", self.url())
+        format!(
+            "[sink.{name}]\ntype = \"http\"\nurl = \"{}/{name}\"\n",
+            self.url()
+        )
     }
 
     /// Answers so from now on.
@@ -233,7 +255,11 @@ impl FakeBackend {
     /// The records of all requests that were answered with 2xx, in that order.
     pub fn lines(&self) -> Vec<Line> {
         let requests = self.requests();
-        requests.iter().filter(|request| request.answer.accepts()).flat_map(Request::lines).collect()
+        requests
+            .iter()
+            .filter(|request| request.answer.accepts())
+            .flat_map(Request::lines)
+            .collect()
     }
 
     /// Ends it. Whatever panicked inside panics here.
@@ -305,10 +331,15 @@ async fn connection(mut stream: TcpStream, number: u32, shared: Shared) {
                 _ = closed.wait_for(|state| state.closings > closings) => return,
             }
         }
-        let Ok(Some(mut request)) = read_request(&mut stream, &mut buffer, number).await else { return };
+        let Ok(Some(mut request)) = read_request(&mut stream, &mut buffer, number).await else {
+            return;
+        };
         let mut answer = Answer::OK;
         shared.send_modify(|state| {
-            answer = state.script.pop_front().unwrap_or_else(|| state.usual.clone());
+            answer = state
+                .script
+                .pop_front()
+                .unwrap_or_else(|| state.usual.clone());
             request.answer = answer.clone();
             state.requests.push(request);
         });
@@ -318,7 +349,11 @@ async fn connection(mut stream: TcpStream, number: u32, shared: Shared) {
     }
 }
 
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, number: u32) -> io::Result<Option<Request>> {
+async fn read_request(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+    number: u32,
+) -> io::Result<Option<Request>> {
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
             break at;
@@ -329,12 +364,20 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, number: u32)
     };
     let head = String::from_utf8(buffer[..head_end].to_vec()).expect("a head is ASCII");
     let mut lines = head.split("\r\n");
-    let target = lines.next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
+    let target = lines
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(" HTTP/1.1")
+        .to_owned();
     let headers: BTreeMap<String, String> = lines
         .map(|line| line.split_once(": ").expect("a header has a colon"))
         .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
         .collect();
-    let length: usize = headers.get("content-length").expect("requests tell their length").parse().expect("a number");
+    let length: usize = headers
+        .get("content-length")
+        .expect("requests tell their length")
+        .parse()
+        .expect("a number");
     let body_start = head_end + 4;
     while buffer.len() < body_start + length {
         if stream.read_buf(buffer).await? == 0 {
@@ -347,7 +390,9 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, number: u32)
         None => raw.clone(),
         Some("gzip") => {
             let mut body = Vec::new();
-            flate2::read::GzDecoder::new(&raw[..]).read_to_end(&mut body).expect("it is gzip");
+            flate2::read::GzDecoder::new(&raw[..])
+                .read_to_end(&mut body)
+                .expect("it is gzip");
             body
         }
         Some(other) => panic!("`{other}` was not agreed on"),
@@ -367,7 +412,10 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, number: u32)
 async fn give(stream: &mut TcpStream, answer: &Answer) -> io::Result<bool> {
     match answer {
         Answer::Status(code, headers) => {
-            let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let headers: String = headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"))
+                .collect();
             let head = format!("HTTP/1.1 {code} -\r\n{headers}content-length: 0\r\n\r\n");
             stream.write_all(head.as_bytes()).await?;
             return Ok(true);
@@ -382,7 +430,9 @@ async fn give(stream: &mut TcpStream, answer: &Answer) -> io::Result<bool> {
             dribble(stream).await?;
         }
         Answer::BodyByteByByte => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n").await?;
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+                .await?;
             dribble(stream).await?;
         }
     }

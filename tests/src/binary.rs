@@ -22,7 +22,10 @@ pub fn tapline() -> &'static Path {
 
 /// `target/`, whatever it is called.
 pub fn target() -> PathBuf {
-    profile().parent().expect("a profile is in `target`").to_owned()
+    profile()
+        .parent()
+        .expect("a profile is in `target`")
+        .to_owned()
 }
 
 /// `target/debug`, where the folder `deps` with this test is.
@@ -30,7 +33,11 @@ fn profile() -> PathBuf {
     let test = std::env::current_exe().expect("a process knows its file");
     let folder = test.parent().expect("a file is in a folder");
     let deps = folder.file_name().is_some_and(|name| name == "deps");
-    if deps { folder.parent().expect("`deps` is in a profile").to_owned() } else { folder.to_owned() }
+    if deps {
+        folder.parent().expect("`deps` is in a profile").to_owned()
+    } else {
+        folder.to_owned()
+    }
 }
 
 /// Does what takes long in one process of a run, and gives its path to all. A run without nextest is one process.
@@ -57,11 +64,16 @@ pub fn once(name: &str, make: fn() -> PathBuf) -> PathBuf {
 fn build() -> PathBuf {
     let profile = profile();
     let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "--package", "tapline", "--target-dir"]).arg(target());
+    command
+        .args(["build", "--quiet", "--package", "tapline", "--target-dir"])
+        .arg(target());
     if profile.file_name().is_some_and(|name| name == "release") {
         command.arg("--release");
     }
-    let built = command.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+    let built = command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .expect("cargo runs");
     assert!(built.success(), "`tapline` cannot be built");
     profile.join("tapline")
 }

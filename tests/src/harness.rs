@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tapline::local::{
-    Extension, InitOutcome, Invocation, InvokeOutcome, Journal, Lambda, ProcessEnd, Reason, Script, Settings,
-    ShutdownOutcome, Status, clock,
+    Extension, InitOutcome, Invocation, InvokeOutcome, Journal, Lambda, ProcessEnd, Reason, Script,
+    Settings, ShutdownOutcome, Status, clock,
 };
 use tokio::time::sleep;
 
@@ -84,7 +84,11 @@ impl Scenario {
     /// With this configuration. A function has 20 s, so that only those that hang time out.
     pub fn new(config: &str) -> Scenario {
         let scenario = Scenario::without_configuration();
-        let path = scenario.folder.write("tapline.toml", config).display().to_string();
+        let path = scenario
+            .folder
+            .write("tapline.toml", config)
+            .display()
+            .to_string();
         scenario.variable("TAPLINE_CONFIG", &path)
     }
 
@@ -120,7 +124,9 @@ impl Scenario {
             env: self.variables,
             ..Extension::new(binary::tapline())
         }];
-        let mut lambda = Lambda::start(self.settings).await.expect("loopback has a free port");
+        let mut lambda = Lambda::start(self.settings)
+            .await
+            .expect("loopback has a free port");
         let init = lambda.init().await;
         let life = Life {
             lambda,
@@ -137,7 +143,12 @@ impl Scenario {
     /// When init does not succeed.
     pub async fn begin(self) -> Life {
         let (life, init) = self.start().await;
-        assert_eq!(init.status, Status::Success, "{init:?} {:?}", life.lambda.ended());
+        assert_eq!(
+            init.status,
+            Status::Success,
+            "{init:?} {:?}",
+            life.lambda.ended()
+        );
         life
     }
 }
@@ -168,14 +179,23 @@ impl Life {
     /// Process id of the extension.
     pub fn process(&self) -> i32 {
         let processes = self.lambda.processes();
-        processes.iter().find(|(name, _)| name == "tapline").expect("the extension runs").1
+        processes
+            .iter()
+            .find(|(name, _)| name == "tapline")
+            .expect("the extension runs")
+            .1
     }
 
     /// Ends the environment.
     pub async fn end(mut self) -> End {
         let shutdown = self.lambda.shutdown(Reason::Spindown).await;
-        let processes: Vec<ProcessEnd> =
-            self.lambda.ended().iter().filter(|process| process.name == "tapline").cloned().collect();
+        let processes: Vec<ProcessEnd> = self
+            .lambda
+            .ended()
+            .iter()
+            .filter(|process| process.name == "tapline")
+            .cloned()
+            .collect();
         let ledgers = processes.iter().filter_map(ledger).collect();
         End {
             outcomes: self.outcomes,
@@ -187,9 +207,27 @@ impl Life {
     }
 }
 
+/// The most memory that a process ever had resident, in KiB (`VmHWM`).
+pub fn peak_rss_kib(process: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("the kernel keeps count");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
+}
+
 /// How long the extension held an invocation.
 pub fn held(outcome: &InvokeOutcome) -> Duration {
-    outcome.held.iter().map(|(_, held)| *held).max().unwrap_or_default()
+    outcome
+        .held
+        .iter()
+        .map(|(_, held)| *held)
+        .max()
+        .unwrap_or_default()
 }
 
 fn ledger(process: &ProcessEnd) -> Option<Ledger> {
@@ -224,8 +262,12 @@ impl End {
 
     /// All that the extension wrote to stderr, in all generations.
     pub fn said(&self) -> String {
-        let lines: Vec<&str> =
-            self.processes.iter().flat_map(|process| &process.stderr).map(String::as_str).collect();
+        let lines: Vec<&str> = self
+            .processes
+            .iter()
+            .flat_map(|process| &process.stderr)
+            .map(String::as_str)
+            .collect();
         lines.join("\n")
     }
 
@@ -237,8 +279,15 @@ impl End {
     /// When it was.
     pub fn assert_unharmed(&self) {
         for outcome in &self.outcomes {
-            assert!(outcome.status == Status::Success || outcome.reset.is_some(), "{outcome:?}");
-            assert!(held(outcome) <= MAX_HOLD + SLACK, "held for {:?}", held(outcome));
+            assert!(
+                outcome.status == Status::Success || outcome.reset.is_some(),
+                "{outcome:?}"
+            );
+            assert!(
+                held(outcome) <= MAX_HOLD + SLACK,
+                "held for {:?}",
+                held(outcome)
+            );
         }
         self.assert_ended_well();
     }
@@ -253,7 +302,11 @@ impl End {
         assert!(!self.processes.is_empty());
         for process in &self.processes {
             assert!(!process.killed, "{process:?}");
-            assert_eq!(process.exit.and_then(|exit| exit.code), Some(0), "{process:?}");
+            assert_eq!(
+                process.exit.and_then(|exit| exit.code),
+                Some(0),
+                "{process:?}"
+            );
         }
         for ledger in &self.ledgers {
             ledger.assert_adds_up();
@@ -262,7 +315,11 @@ impl End {
 
     /// What the platform delivered at least once: type, time and record, sorted.
     pub fn sent(&self) -> Vec<[String; 3]> {
-        let sent = self.journal.deliveries.iter().flat_map(|delivery| delivery.delivered());
+        let sent = self
+            .journal
+            .deliveries
+            .iter()
+            .flat_map(|delivery| delivery.delivered());
         let mut elements: Vec<[String; 3]> = sent.map(|sent| element(&sent.json)).collect();
         elements.sort();
         elements
@@ -275,12 +332,29 @@ impl End {
     ///
     /// When that is not so.
     pub fn assert_all_arrived(&self, lines: &[Line]) {
-        let mut got: Vec<[String; 3]> = lines.iter().filter(|line| !line.kind.starts_with("tapline.")).map(parts).collect();
+        let mut got: Vec<[String; 3]> = lines
+            .iter()
+            .filter(|line| !line.kind.starts_with("tapline."))
+            .map(parts)
+            .collect();
         got.sort();
         let sent = self.sent();
-        let missing: Vec<_> = sent.iter().filter(|element| got.binary_search(element).is_err()).collect();
-        assert!(missing.is_empty(), "{} of {} did not arrive: {missing:?}", missing.len(), sent.len());
-        assert_eq!(got.len(), sent.len(), "something came twice: {:?}", extra(&sent, &got));
+        let missing: Vec<_> = sent
+            .iter()
+            .filter(|element| got.binary_search(element).is_err())
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "{} of {} did not arrive: {missing:?}",
+            missing.len(),
+            sent.len()
+        );
+        assert_eq!(
+            got.len(),
+            sent.len(),
+            "something came twice: {:?}",
+            extra(&sent, &got)
+        );
         assert_eq!(got, sent);
         assert_ids_unique(lines);
     }
@@ -317,9 +391,14 @@ fn parts(line: &Line) -> [String; 3] {
 
 /// Type, time and the exact bytes of the record.
 fn element(json: &[u8]) -> [String; 3] {
-    let members: BTreeMap<&str, &RawValue> = serde_json::from_slice(json).expect("the platform sends JSON");
+    let members: BTreeMap<&str, &RawValue> =
+        serde_json::from_slice(json).expect("the platform sends JSON");
     let word = |key: &str| serde_json::from_str(members[key].get()).expect("a string");
-    [word("type"), word("time"), members["record"].get().to_owned()]
+    [
+        word("type"),
+        word("time"),
+        members["record"].get().to_owned(),
+    ]
 }
 
 /// The line that is printed at the end.
@@ -362,7 +441,8 @@ impl Ledger {
     pub fn assert_adds_up(&self) {
         let sinks = self.0["sinks"].as_object().expect("every ledger has sinks");
         for name in sinks.keys() {
-            let taken = self.count("received") + self.of(name, "generated") + self.of(name, "inherited");
+            let taken =
+                self.count("received") + self.of(name, "generated") + self.of(name, "inherited");
             let ends = ["delivered", "filtered", "sampled", "merged", "rejected"];
             let dropped: u64 = self.dropped(name).values().sum();
             let ended: u64 = ends.iter().map(|end| self.of(name, end)).sum::<u64>() + dropped;

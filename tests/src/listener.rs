@@ -23,10 +23,15 @@ pub struct Listener {
 impl Listener {
     /// Reads what the extension remembers in the environment's private folder.
     pub fn find(folder: &Path) -> Listener {
-        let files = std::fs::read_dir(folder).expect("the folder is there").flatten();
+        let files = std::fs::read_dir(folder)
+            .expect("the folder is there")
+            .flatten();
         let file = files
             .map(|entry| entry.path())
-            .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".tapline-")))
+            .find(|path| {
+                path.file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with(".tapline-"))
+            })
             .expect("the extension remembers its address");
         let text = std::fs::read_to_string(file).expect("it can be read");
         let (port, token) = text.trim_end().split_once(' ').expect("a port and a token");
@@ -38,7 +43,9 @@ impl Listener {
 
     /// POSTs a body with the right token; gives the status.
     pub async fn post(&self, body: &[u8]) -> u16 {
-        self.send("POST", &format!("/{}", self.token), body.len(), body).await.expect("it answers")
+        self.send("POST", &format!("/{}", self.token), body.len(), body)
+            .await
+            .expect("it answers")
     }
 
     /// Sends a request that announces `length` bytes and has those of `body`; gives the status.
@@ -46,9 +53,17 @@ impl Listener {
     /// # Errors
     ///
     /// When the connection ends without an answer, or none comes in time.
-    pub async fn send(&self, method: &str, path: &str, length: usize, body: &[u8]) -> io::Result<u16> {
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        length: usize,
+        body: &[u8],
+    ) -> io::Result<u16> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: sandbox\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: sandbox\r\ncontent-length: {length}\r\n\r\n"
+        );
         stream.write_all(head.as_bytes()).await?;
         stream.write_all(body).await?;
         if body.len() < length {
@@ -64,7 +79,9 @@ impl Listener {
             Ok::<_, io::Error>(())
         };
         timeout(ANSWER_TIME, read).await??;
-        let status = answer.get(9..12).and_then(|code| std::str::from_utf8(code).ok()?.parse().ok());
+        let status = answer
+            .get(9..12)
+            .and_then(|code| std::str::from_utf8(code).ok()?.parse().ok());
         status.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }

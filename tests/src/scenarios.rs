@@ -1,4 +1,14 @@
 //! The list. What each file proves stands at its top.
 
-mod sink_misbehaves;
+mod bad_input;
+mod command_line;
+mod configuration;
+mod freeze;
 mod healthy;
+mod managed;
+mod memory;
+mod platform_faults;
+mod real_python;
+mod reset;
+mod sink_misbehaves;
+mod two_sinks;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tapline_core::bell::Bell;
 use tapline_core::budget::Budget;
+use tapline_core::delivery;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
 use tapline_core::ledger::{Ledger, add};
@@ -126,6 +127,8 @@ impl Run {
         let taps = self.open_ports(settings.sinks);
         let intake = Intake {
             platform: settings.receiver.platform,
+            function: settings.receiver.function,
+            extension: settings.receiver.extension,
         };
         let mut pipeline = Pipeline::new(settings.stages, taps);
         let mut decoder = Decoder::new(self.world.random());
@@ -228,12 +231,7 @@ impl Run {
     async fn end(&self) {
         self.flush().await;
         let until = self.world.now() + LAST_REQUESTS;
-        self.ports
-            .iter()
-            .for_each(|port| port.set_goal(Goal::Drain(until)));
-        while self.ports.iter().any(|port| !port.ended.get()) {
-            self.progress.rung().await;
-        }
+        delivery::finish(&self.ports, until, &self.progress, &self.world).await;
     }
 
     fn report(&self, input_error: Option<std::io::Error>) -> u8 {

@@ -17,6 +17,7 @@ fn machine(change: impl FnOnce(&mut Conditions)) -> Lifecycle {
     let mut conditions = Conditions {
         flush: FlushSettings::default(),
         subscribed: true,
+        signal: true,
         managed: false,
         early_init: false,
     };
@@ -143,6 +144,22 @@ fn an_end_that_was_seen_early_is_remembered() {
 fn without_telemetry_nothing_is_waited_for() {
     let mut machine = machine(|conditions| conditions.subscribed = false);
     assert_eq!(machine.step(at(0), invoke("a", 3_000)), NEXT);
+}
+
+/// The oldest schema of the Logs API never says that the runtime is done: no invocation pays for finding that out.
+#[test]
+fn a_signal_that_cannot_come_is_not_waited_for() {
+    let mut machine = machine(|conditions| conditions.signal = false);
+    let actions = machine.step(at(0), invoke("a", 3_000));
+    assert!(actions.next && actions.flush);
+}
+
+#[test]
+fn what_trails_the_end_of_an_invocation_leaves_with_it() {
+    let mut machine = machine(|_| {});
+    machine.step(at(0), invoke("a", 3_000));
+    machine.step(at(50), done("a", 50));
+    assert!(machine.step(at(60), Event::Arrived).flush);
 }
 
 #[test]

@@ -10,12 +10,17 @@ use crate::harness::Scenario;
 use crate::traffic::{self, Random};
 
 fn lines(random: &mut Random, count: usize) -> Vec<Step> {
-    (0..count).map(|_| Step::Line(traffic::line(random))).collect()
+    (0..count)
+        .map(|_| Step::Line(traffic::line(random)))
+        .collect()
 }
 
 async fn lived(config: &str, format: LogFormat, seed: u64) -> crate::harness::End {
     let mut random = Random::seeded(seed);
-    let mut life = Scenario::new(config).on(|platform| platform.log_format = format).begin().await;
+    let mut life = Scenario::new(config)
+        .on(|platform| platform.log_format = format)
+        .begin()
+        .await;
     for count in [1, 40, 0, 300] {
         life.invoke(Script::new(lines(&mut random, count))).await;
         life.lambda.freeze_for(Duration::from_millis(50)).await;
@@ -24,7 +29,12 @@ async fn lived(config: &str, format: LogFormat, seed: u64) -> crate::harness::En
         kind: "Oops".into(),
         message: "the \"handler\" threw".into(),
     };
-    life.invoke(Script::new(lines(&mut random, 5)).ending(failing).stamped(Stamp::Node)).await;
+    life.invoke(
+        Script::new(lines(&mut random, 5))
+            .ending(failing)
+            .stamped(Stamp::Node),
+    )
+    .await;
     life.end().await
 }
 
@@ -57,10 +67,17 @@ async fn compressed_records_are_the_same() {
     let end = lived(&config, LogFormat::Json, 2).await;
     end.assert_unharmed();
     end.assert_all_arrived(&backend.lines());
-    let packed: Vec<_> =
-        backend.requests().into_iter().filter(|request| request.headers.contains_key("content-encoding")).collect();
+    let packed: Vec<_> = backend
+        .requests()
+        .into_iter()
+        .filter(|request| request.headers.contains_key("content-encoding"))
+        .collect();
     assert!(!packed.is_empty());
-    assert!(packed.iter().all(|request| request.raw.len() < request.body.len()));
+    assert!(
+        packed
+            .iter()
+            .all(|request| request.raw.len() < request.body.len())
+    );
     backend.finish();
 }
 
@@ -71,7 +88,8 @@ async fn a_retry_is_the_same_request() {
     let backend = FakeBackend::start(Answer::OK);
     backend.next([Answer::status(503), Answer::Close]);
     let mut life = Scenario::new(&backend.sink("out")).begin().await;
-    life.invoke(Script::new(vec![Step::Log("once".into())])).await;
+    life.invoke(Script::new(vec![Step::Log("once".into())]))
+        .await;
     let end = life.end().await;
     end.assert_unharmed();
     let requests = backend.requests();
@@ -80,7 +98,8 @@ async fn a_retry_is_the_same_request() {
         assert_eq!(repeated.batch(), requests[0].batch());
         assert_eq!(repeated.body, requests[0].body);
     }
-    let batches: std::collections::BTreeSet<&str> = requests.iter().map(|request| request.batch()).collect();
+    let batches: std::collections::BTreeSet<&str> =
+        requests.iter().map(|request| request.batch()).collect();
     assert_eq!(batches.len(), requests.len() - 2);
     end.assert_all_arrived(&backend.lines());
     backend.finish();

@@ -15,12 +15,18 @@ async fn lived(answer: Answer) -> (End, FakeBackend) {
     let backend = FakeBackend::start(answer);
     let mut life = Scenario::new(&backend.sink("out")).begin().await;
     for number in 0..6 {
-        let steps = (0..3).map(|line| Step::Log(format!("invocation {number}, line {line}"))).collect();
+        let steps = (0..3)
+            .map(|line| Step::Log(format!("invocation {number}, line {line}")))
+            .collect();
         life.invoke(Script::new(steps)).await;
     }
     let end = life.end().await;
     end.assert_unharmed();
-    assert!(end.shutdown.duration < Duration::from_secs(2), "{:?}", end.shutdown.duration);
+    assert!(
+        end.shutdown.duration < Duration::from_secs(2),
+        "{:?}",
+        end.shutdown.duration
+    );
     assert_eq!(end.ledger().count("received"), end.sent().len() as u64);
     (end, backend)
 }
@@ -35,7 +41,12 @@ fn assert_all_lost(end: &End, reasons: &[&str]) {
     assert_eq!(ledger.of("out", "delivered"), 0);
     let lost = ledger.count("received") + ledger.of("out", "generated");
     assert_eq!(dropped.values().sum::<u64>(), lost, "{dropped:?}");
-    assert!(dropped.keys().all(|reason| reasons.contains(&reason.as_str())), "{dropped:?}");
+    assert!(
+        dropped
+            .keys()
+            .all(|reason| reasons.contains(&reason.as_str())),
+        "{dropped:?}"
+    );
 }
 
 /// The destination takes connections and requests, and never answers.
@@ -43,9 +54,21 @@ fn assert_all_lost(end: &End, reasons: &[&str]) {
 #[tokio::test]
 async fn it_never_answers() {
     let (end, backend) = lived(Answer::Never).await;
-    assert!(total_held(&end) <= UNANSWERED_MAX + SLACK, "{:?}", total_held(&end));
-    assert!(held(&end.outcomes[0]) >= MAX_HOLD - SLACK, "the first one is worth waiting for");
-    assert!(end.outcomes[4..].iter().all(|outcome| held(outcome) < SLACK), "later ones are not");
+    assert!(
+        total_held(&end) <= UNANSWERED_MAX + SLACK,
+        "{:?}",
+        total_held(&end)
+    );
+    assert!(
+        held(&end.outcomes[0]) >= MAX_HOLD - SLACK,
+        "the first one is worth waiting for"
+    );
+    assert!(
+        end.outcomes[4..]
+            .iter()
+            .all(|outcome| held(outcome) < SLACK),
+        "later ones are not"
+    );
     assert_all_lost(&end, &["shutdown"]);
     backend.finish();
 }
@@ -55,7 +78,11 @@ async fn it_never_answers() {
 #[tokio::test]
 async fn it_answers_byte_by_byte() {
     let (end, backend) = lived(Answer::HeadByteByByte).await;
-    assert!(total_held(&end) <= UNANSWERED_MAX + SLACK, "{:?}", total_held(&end));
+    assert!(
+        total_held(&end) <= UNANSWERED_MAX + SLACK,
+        "{:?}",
+        total_held(&end)
+    );
     assert_all_lost(&end, &["shutdown"]);
     backend.finish();
 }
@@ -65,7 +92,11 @@ async fn it_answers_byte_by_byte() {
 #[tokio::test]
 async fn it_accepts_and_its_body_comes_byte_by_byte() {
     let (end, backend) = lived(Answer::BodyByteByByte).await;
-    assert!(end.ledger().of("out", "delivered") > 0, "{:?}", end.ledger());
+    assert!(
+        end.ledger().of("out", "delivered") > 0,
+        "{:?}",
+        end.ledger()
+    );
     backend.finish();
 }
 
@@ -104,8 +135,16 @@ async fn it_answers_503() {
 async fn it_asks_for_half_a_minute() {
     let (end, backend) = lived(Answer::too_many(30)).await;
     assert_all_lost(&end, &["shutdown"]);
-    assert!(total_held(&end) < MAX_HOLD + SLACK, "{:?}", total_held(&end));
-    assert!(backend.requests().len() <= 3, "{}", backend.requests().len());
+    assert!(
+        total_held(&end) < MAX_HOLD + SLACK,
+        "{:?}",
+        total_held(&end)
+    );
+    assert!(
+        backend.requests().len() <= 3,
+        "{}",
+        backend.requests().len()
+    );
     backend.finish();
 }
 
@@ -116,8 +155,14 @@ async fn it_refuses() {
     let (end, backend) = lived(Answer::status(400)).await;
     let ledger = end.ledger();
     assert_eq!(ledger.of("out", "delivered"), 0);
-    assert_eq!(ledger.of("out", "rejected"), ledger.count("received") + ledger.of("out", "generated"));
-    assert_eq!(ledger.0["sinks"]["out"]["rejected_why"]["400"], ledger.of("out", "rejected"));
+    assert_eq!(
+        ledger.of("out", "rejected"),
+        ledger.count("received") + ledger.of("out", "generated")
+    );
+    assert_eq!(
+        ledger.0["sinks"]["out"]["rejected_why"]["400"],
+        ledger.of("out", "rejected")
+    );
     backend.finish();
 }
 
@@ -130,7 +175,8 @@ async fn nobody_is_there() {
     gone.finish();
     let mut life = Scenario::new(&config).begin().await;
     for _ in 0..6 {
-        life.invoke(Script::new(vec![Step::Log("into the void".into())])).await;
+        life.invoke(Script::new(vec![Step::Log("into the void".into())]))
+            .await;
     }
     let end = life.end().await;
     end.assert_unharmed();

@@ -1,0 +1,124 @@
+//! A real function in Python, with AWS's own runtime interface client, instead of a script.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tapline::local::{Function, Invocation, LogFormat, Status};
+
+use crate::backend::{Answer, FakeBackend};
+use crate::binary;
+use crate::harness::{Folder, Scenario};
+
+const HANDLER: &str = r#"
+import json
+import logging
+
+logger = logging.getLogger()
+logger.setLevel(logging.INFO)
+
+
+def handler(event, context):
+    print("printed by", context.aws_request_id)
+    print(json.dumps({"level": "warn", "message": "structured", "card": "4111 1111 1111 1111"}))
+    logger.info("logged %s", event["n"])
+    if event["n"] == 2:
+        raise ValueError("the handler threw")
+    return {"n": event["n"]}
+"#;
+
+/// The runtime interface client, installed once into `target`. Without it there is no test: it fails.
+fn runtime_interface_client() -> PathBuf {
+    binary::once("awslambdaric", || {
+        let folder = binary::target().join("scenarios/awslambdaric");
+        if !folder.join("awslambdaric/__main__.py").exists() {
+            let mut pip = Command::new("python3");
+            pip.args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--target",
+            ]);
+            let installed = pip
+                .arg(&folder)
+                .arg("awslambdaric")
+                .status()
+                .expect("there is a python3");
+            assert!(installed.success(), "`awslambdaric` cannot be installed");
+        }
+        folder
+    })
+}
+
+/// Three invocations that print and log; the second one throws.
+/// All lines arrive once, redacted, with request id and level as Python wrote them, and nobody is harmed.
+#[tokio::test]
+async fn a_real_function_is_heard() {
+    let client = runtime_interface_client();
+    let task = Folder::new();
+    task.write("app.py", HANDLER);
+    let backend = FakeBackend::start(Answer::OK);
+    let config = format!(
+        "[[transform]]\ntype = \"redact\"\nrules = [\"CreditCardNumber\"]\n{}",
+        backend.sink("out")
+    );
+    let python = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output();
+    let python =
+        String::from_utf8(python.expect("there is a python3").stdout).expect("a path is text");
+    let path = format!("{}:{}", client.display(), task.path().display());
+    let scenario = Scenario::new(&config).on(|platform| {
+        let words = [python.trim(), "-m", "awslambdaric", "app.handler"];
+        platform.function = Function::Command(words.map(str::to_owned).into());
+        platform.environment.push(("PYTHONPATH".to_owned(), path));
+        platform.log_format = LogFormat::Text;
+        platform.timeout = Duration::from_secs(20);
+    });
+    let mut life = scenario.begin().await;
+    for number in 1..=3 {
+        let outcome = life
+            .lambda
+            .invoke(Invocation::payload(format!("{{\"n\":{number}}}")))
+            .await;
+        assert_eq!(outcome.status, Status::Success, "{outcome:?}");
+        assert_eq!(outcome.function_error.is_some(), number == 2, "{outcome:?}");
+        life.outcomes.push(outcome);
+    }
+    let end = life.end().await;
+    end.assert_unharmed();
+    let lines = backend.lines();
+    assert_eq!(end.sent().len(), lines.len());
+    crate::harness::assert_ids_unique(&lines);
+    for outcome in &end.outcomes {
+        let own: Vec<_> = lines
+            .iter()
+            .filter(|line| {
+                line.kind == "function" && line.request_id.as_ref() == Some(&outcome.request_id)
+            })
+            .collect();
+        assert!(
+            own.iter()
+                .any(|line| line.text() == format!("printed by {}", outcome.request_id)),
+            "{own:?}"
+        );
+        assert!(own.iter().any(
+            |line| line.record.contains("structured") && line.level.as_deref() == Some("WARN")
+        ));
+        let logged = own
+            .iter()
+            .find(|line| line.record.contains("logged "))
+            .expect("logging is heard");
+        assert_eq!(logged.level.as_deref(), Some("INFO"), "{logged:?}");
+    }
+    let thrown = lines
+        .iter()
+        .find(|line| line.record.contains("ValueError"))
+        .expect("the error is heard");
+    assert_eq!(thrown.level.as_deref(), Some("ERROR"));
+    assert_eq!(end.ledger().0["redactions"]["CreditCardNumber"], 3);
+    assert!(!lines.iter().any(|line| line.record.contains("4111")));
+    backend.finish();
+}
