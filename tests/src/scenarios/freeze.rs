@@ -42,6 +42,27 @@ async fn a_connection_that_died_in_a_freeze_costs_nothing() {
     backend.finish();
 }
 
+/// During a gap of six seconds, a box between here and the destination forgets the connection: it looks alive, and nothing comes back.
+/// It is not used again; the first flush after the thaw delivers at once, in its first attempt.
+#[tokio::test]
+async fn a_connection_that_looks_alive_is_not_trusted_after_a_freeze() {
+    let backend = FakeBackend::start(Answer::OK);
+    // A failed attempt would be the last one.
+    let config = format!("{}retry = {{ max_attempts = 1 }}\n", backend.sink("out"));
+    let mut life = Scenario::new(&config).begin().await;
+    life.invoke(Script::new(vec![Step::Log("before".into())]))
+        .await;
+    backend.forget_connections();
+    life.lambda.freeze_for(Duration::from_secs(6)).await;
+    life.invoke(Script::new(vec![Step::Log("after".into())]))
+        .await;
+    assert!(life.held() < MAX_HOLD - SLACK, "{:?}", life.held());
+    let end = life.end().await;
+    end.assert_unharmed();
+    end.assert_all_arrived(&backend.lines());
+    backend.finish();
+}
+
 /// A request is still unanswered when the environment is frozen, and its answer waits there at the thaw.
 /// It is taken; the time in the freezer counts for no time-out, and nothing is sent twice.
 #[tokio::test]
