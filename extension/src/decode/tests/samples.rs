@@ -376,7 +376,7 @@ fn envelopes_are_read_leniently() {
             "{}"
         ]
     );
-    assert_eq!(desk.ledger.malformed.get(), 4);
+    assert_eq!(desk.ledger.malformed.get(), 5);
 }
 
 /// A record of the year 2030, from a runtime that nobody knows yet.
