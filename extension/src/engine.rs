@@ -68,6 +68,9 @@ pub struct Engine {
     pub report_outstanding: Option<String>,
 }
 
+/// Head start of the first poll before stages are prepared.
+const POLL_FIRST: Duration = Duration::from_millis(1);
+
 impl Engine {
     /// Lives until the environment is shut down. Returns when everything is drained, or its time is over.
     pub async fn run(mut self) -> Engine {
@@ -77,8 +80,9 @@ impl Engine {
                 .for_each(|port| port.set_goal(Goal::Continuous));
         }
         let mut drain = self.step(Event::Started);
-        // The poll for the first event goes out before the slow work that nobody needs to wait for.
-        tokio::task::yield_now().await;
+        // The poll for the first event goes out before the slow work that nobody needs to wait for; and whoever reads
+        // it may share this processor.
+        tokio::time::sleep(POLL_FIRST).await;
         self.pipeline.prepare();
         loop {
             if let Some(until) = drain {

@@ -155,7 +155,7 @@ pub struct Scanner {
     rules: Vec<Active>,
     allow: Option<Regex>,
     /// The first rule whose regex asks for a border of the text, so that it cannot be searched for in raw JSON.
-    anchored: Option<usize>,
+    anchored: OnceCell<Option<usize>>,
 }
 
 /// Compiles one regex: ASCII classes, bytes.
@@ -205,17 +205,19 @@ impl Scanner {
     pub fn new(rules: Vec<Active>, allow: Option<Regex>) -> Result<Scanner, Box<BuildError>> {
         let gates = [Gate::new(&rules, false), Gate::new(&rules, true)];
         if !gates[0].rules.is_empty() {
-            let configured = gates[0].compile()?;
+            // One pattern alone, that of `keys` most often, is its own gate.
+            let alone = match gates[0].rules[..] {
+                [only] => rules[only].regex.regex().cloned(),
+                _ => None,
+            };
+            let configured = alone.map_or_else(|| gates[0].compile(), Ok)?;
             gates[0].compiled.get_or_init(|| Some(configured));
         }
-        let anchored = rules
-            .iter()
-            .position(|rule| traits(&rule.regex.source).is_none_or(|(_, anchored)| anchored));
         Ok(Scanner {
             gates,
             rules,
             allow,
-            anchored,
+            anchored: OnceCell::new(),
         })
     }
 
@@ -224,6 +226,7 @@ impl Scanner {
         for gate in self.gates.iter().filter(|gate| !gate.rules.is_empty()) {
             gate.regex();
         }
+        self.anchored();
     }
 
     /// The rules.
@@ -233,12 +236,15 @@ impl Scanner {
 
     /// The rule that cannot be searched for in raw JSON, if there is one.
     pub fn anchored(&self) -> Option<usize> {
-        self.anchored
+        let asks = |rule: &Active| traits(&rule.regex.source).is_none_or(|(_, anchored)| anchored);
+        *self
+            .anchored
+            .get_or_init(|| self.rules.iter().position(asks))
     }
 
     /// Whether something may be found in a text. For a value's raw JSON without escapes too: then in it or inside it.
     pub fn suspects(&self, text: &[u8]) -> bool {
-        self.anchored.is_some() || self.gates.iter().any(|gate| gate.opens(text))
+        self.anchored().is_some() || self.gates.iter().any(|gate| gate.opens(text))
     }
 
     /// The rule that takes the whole value of a member with this key, if there is one.
