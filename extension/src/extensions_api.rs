@@ -252,4 +252,77 @@ mod tests {
         assert_eq!(event(r#"{"eventType":"RESUME"}"#), NextEvent::Unknown);
         assert_eq!(event("<html>"), NextEvent::Unknown);
     }
+
+    /// Answers every request with the next of these, and gives what was asked.
+    async fn fake(
+        answers: &'static [&'static str],
+    ) -> (String, tokio::task::JoinHandle<Vec<String>>) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = tokio::task::spawn_local(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            for answer in answers {
+                let mut bytes = vec![0; 4_096];
+                let mut length = 0;
+                loop {
+                    length += stream.read(&mut bytes[length..]).await.unwrap();
+                    let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+                    // Bodies here are JSON objects, and end with their brace.
+                    if text.ends_with('}')
+                        || text.ends_with("\r\n\r\n") && !text.contains("content-length")
+                    {
+                        asked.push(text);
+                        break;
+                    }
+                }
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            asked
+        });
+        (address, server)
+    }
+
+    /// The wire forms of register, next, init/error and exit/error, on one kept connection.
+    #[tokio::test(flavor = "current_thread")]
+    async fn requests_have_the_documented_form() {
+        const ACCEPTED: &str =
+            "HTTP/1.1 202 Accepted\r\ncontent-length: 16\r\n\r\n{\"status\":\"OK\"}\n";
+        let local = tokio::task::LocalSet::new();
+        let life = local.run_until(async {
+            let (address, server) = fake(&[
+                "HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: id-1\r\ncontent-length: 28\r\n\r\n{\"accountId\":\"123456789012\"}",
+                "HTTP/1.1 200 OK\r\ncontent-length: 51\r\n\r\n{\"eventType\":\"SHUTDOWN\",\"shutdownReason\":\"failure\"}",
+                ACCEPTED,
+                ACCEPTED,
+                "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\n{}",
+            ])
+            .await;
+            let client = Client::new(&address, crate::world::RealWorld::new());
+            let (mut api, registration) = ExtensionsApi::register(client, "tapline", &["INVOKE", "SHUTDOWN"]).await.unwrap();
+            assert_eq!(registration.account_id.as_deref(), Some("123456789012"));
+            assert!(matches!(api.next().await.unwrap(), NextEvent::Shutdown { reason, .. } if reason == "failure"));
+            api.init_error("Extension.ConfigInvalid", "no sink").await.unwrap();
+            api.exit_error("Extension.Broken", "gone").await.unwrap();
+            assert!(matches!(api.next().await.unwrap(), NextEvent::Shutdown { .. }), "403 is a shutdown");
+            server.await.unwrap()
+        });
+        let asked = tokio::time::timeout(std::time::Duration::from_secs(10), life)
+            .await
+            .unwrap();
+        let lower: Vec<String> = asked.iter().map(|text| text.to_ascii_lowercase()).collect();
+        assert!(asked[0].starts_with("POST /2020-01-01/extension/register HTTP/1.1\r\n"));
+        assert!(lower[0].contains("lambda-extension-name: tapline\r\n"));
+        assert!(lower[0].contains("lambda-extension-accept-feature: accountid\r\n"));
+        assert!(asked[0].ends_with("{\"events\":[\"INVOKE\",\"SHUTDOWN\"]}"));
+        assert!(asked[1].starts_with("GET /2020-01-01/extension/event/next HTTP/1.1\r\n"));
+        assert!(lower[1].contains("lambda-extension-identifier: id-1\r\n"));
+        assert!(asked[2].starts_with("POST /2020-01-01/extension/init/error HTTP/1.1\r\n"));
+        assert!(
+            lower[2].contains("lambda-extension-function-error-type: extension.configinvalid\r\n")
+        );
+        assert!(asked[3].starts_with("POST /2020-01-01/extension/exit/error HTTP/1.1\r\n"));
+        assert!(asked[3].contains("\"errorMessage\":\"gone\""));
+    }
 }

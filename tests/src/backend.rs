@@ -171,6 +171,8 @@ struct State {
     connections: u32,
     /// Counts up: connections that rest are closed.
     closings: u32,
+    /// Counts up: connections that are older are never answered on again.
+    silences: u32,
     stopped: bool,
 }
 
@@ -197,6 +199,7 @@ impl FakeBackend {
             requests: Vec::new(),
             connections: 0,
             closings: 0,
+            silences: 0,
             stopped: false,
         }));
         let shared = state.clone();
@@ -240,6 +243,12 @@ impl FakeBackend {
     /// Closes every connection on which no request is being read or answered.
     pub fn close_idle(&self) {
         self.state.send_modify(|state| state.closings += 1);
+    }
+
+    /// Never answers again on the connections that there are, and does not close them: as when a box in between
+    /// forgot about them.
+    pub fn forget_connections(&self) {
+        self.state.send_modify(|state| state.silences += 1);
     }
 
     /// Connections that were made so far.
@@ -317,7 +326,7 @@ async fn serve(listener: std::net::TcpListener, shared: Shared) {
 /// A sender that goes away in the middle is no error here.
 async fn connection(mut stream: TcpStream, number: u32, shared: Shared) {
     stream.set_nodelay(true).ok();
-    let closings = shared.borrow().closings;
+    let (closings, silences) = (shared.borrow().closings, shared.borrow().silences);
     let mut closed = shared.subscribe();
     let mut buffer = Vec::new();
     loop {
@@ -330,6 +339,10 @@ async fn connection(mut stream: TcpStream, number: u32, shared: Shared) {
                 },
                 _ = closed.wait_for(|state| state.closings > closings) => return,
             }
+        }
+        if shared.borrow().silences > silences {
+            while !matches!(stream.read(&mut [0; 4096]).await, Ok(0) | Err(_)) {}
+            return;
         }
         let Ok(Some(mut request)) = read_request(&mut stream, &mut buffer, number).await else {
             return;

@@ -140,10 +140,11 @@ impl<'a, 'c> Builder<'a, 'c> {
     fn blank(&mut self, envelope: &Envelope) -> Record {
         let mut record = Record::lost(Fate::Live);
         record.sequence = self.context.identity.next();
-        record.time = if envelope.time.is_empty() {
-            self.arrival()
-        } else {
+        // Type and time are given out beside the record, where no redaction looks.
+        record.time = if looks_like_time(&self.body.bytes()[envelope.time.clone()]) {
             Slice::of_body(envelope.time.clone())
+        } else {
+            self.arrival()
         };
         record.kind = Slice::of_body(envelope.kind.clone());
         record.value = Slice::of_body(envelope.record.clone());
@@ -325,6 +326,12 @@ impl<'a, 'c> Builder<'a, 'c> {
         self.joined.push((slot, ids));
         ids
     }
+}
+
+/// RFC 3339, or nearly.
+fn looks_like_time(time: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_digit() || b"TtZz:.+- ".contains(byte);
+    (10..=40).contains(&time.len()) && time.iter().all(plain) && time[4] == b'-' && time[7] == b'-'
 }
 
 /// Where the text that was looked at lies.

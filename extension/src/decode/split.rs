@@ -304,7 +304,7 @@ fn scan(bytes: &[u8], at: usize) -> Scan {
     let mut found = Found::default();
     match found.read(bytes, at) {
         Ok(end) => match (found.kind, found.record) {
-            (Some(kind), Some(record)) => Scan::Element(
+            (Some(kind), Some(record)) if is_type(&bytes[kind.clone()]) => Scan::Element(
                 Envelope {
                     time: found.time.unwrap_or_default(),
                     kind,
@@ -318,6 +318,14 @@ fn scan(bytes: &[u8], at: usize) -> Scan {
             .cut(bytes, at, malformed.at)
             .map_or(Scan::Broken(malformed.at), Scan::Cut),
     }
+}
+
+/// `function`, `platform.runtimeDone`, and whatever else the platform may call its events. Anything else is kept as
+/// text: a type is given out beside the record, where no redaction looks.
+fn is_type(kind: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let digits = kind.iter().filter(|byte| byte.is_ascii_digit()).count();
+    (1..=64).contains(&kind.len()) && kind.iter().all(plain) && digits < 6
 }
 
 /// The members of an element as far as they were read.

@@ -29,27 +29,27 @@
 //!
 //! # Left out
 //!
-//! Of the simulator checklist in `reference/lambda-apis.md` §9:
+//! What of the real service is not played:
 //!
-//! - SIM-1: the address is a port that the kernel picks, not 127.0.0.1:9001.
-//! - SIM-2, SIM-16: the framed log descriptor `_LAMBDA_TELEMETRY_LOG_FD`; a runtime's lines come from stdout and
+//! - the address is a port that the kernel picks, not 127.0.0.1:9001.
+//! - the framed log descriptor `_LAMBDA_TELEMETRY_LOG_FD`; a runtime's lines come from stdout and
 //!   stderr, so a line over 64 KiB is split. `AWS_LAMBDA_EXEC_WRAPPER`: COMMAND names the wrapper itself.
 //!   `AWS_EXECUTION_ENV`, the X-Ray daemon's address and `AWS_LAMBDA_MAX_CONCURRENCY` are not set for a runtime.
 //!   Response streaming is read as a plain body: trailers and the response mode header are ignored.
-//! - SIM-4: cgroup freezer (SIGSTOP only), killed idle connections and clock jumps at thaw. A frozen process sees time
+//! - cgroup freezer (SIGSTOP only), killed idle connections and clock jumps at thaw. A frozen process sees time
 //!   go on in both clocks.
-//! - SIM-8: order of records over POSTs, connection reset on `next`, name resolution. A process killed for want of
+//! - order of records over POSTs, connection reset on `next`, name resolution. A process killed for want of
 //!   memory is played with a SIGKILL to one of [`Lambda::processes`]; a sink that is slow or never answers is the
 //!   test's to bring.
-//! - SIM-9: upper-case shutdown reasons.
-//! - SIM-11: SnapStart (`restore/next`, the restore events, the credentials endpoint). Managed Instances with a command
+//! - upper-case shutdown reasons.
+//! - SnapStart (`restore/next`, the restore events, the credentials endpoint). Managed Instances with a command
 //!   serve one invocation at a time; a timeout or crash there resets the environment instead of ending it, and POSTs
 //!   carry no `Sequence-Id`.
-//! - SIM-13: `sandbox` is not made to resolve; the simulator connects to 127.0.0.1 itself.
-//! - The metadata endpoint of §1.11.
+//! - `sandbox` is not made to resolve; the simulator connects to 127.0.0.1 itself.
+//! - The execution environment's metadata endpoint.
 //! - Limits of the account, of memory (it is measured, not limited), of `/tmp` and of CPU; the invoke front door on port 8080.
 //!
-//! What the reference calls uncertain is decided so: `platform.runtimeDone` says `success` when a handler threw
+//! What AWS does not document is decided so: `platform.runtimeDone` says `success` when a handler threw
 //! (`platform.report` too); `billedDurationMs` includes a cold start's init; `instanceMaxMemory` is in bytes; `maxItems`
 //! defaults to 10000; POSTs are retried for as long as the environment lives, after 50 ms, doubling to 1 s; the last
 //! `platform.report` before a reset is offered to the next generation at the old address.

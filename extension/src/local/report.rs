@@ -251,6 +251,35 @@ fn shorten(line: &str) -> String {
     }
 }
 
+/// A line that a sink wrote for a record, for a person: time of day, type, level, the text, the attributes. Any other
+/// line as it is.
+fn plain(line: &str) -> String {
+    let Ok(Value::Object(record)) = serde_json::from_str(line) else {
+        return line.to_owned();
+    };
+    let (Some(time), Some(kind), Some(value)) =
+        (record.get("time"), record.get("type"), record.get("record"))
+    else {
+        return line.to_owned();
+    };
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let (time, kind) = (text(time), text(kind));
+    let clock = time.get(11..23).unwrap_or(&time);
+    let level = record.get("level").map(&text).unwrap_or_default();
+    let attributes = record
+        .get("attributes")
+        .map(|attributes| format!("  {attributes}"))
+        .unwrap_or_default();
+    format!(
+        "{clock} {kind} {level:<5} {}{attributes}",
+        text(value).trim_end()
+    )
+}
+
 fn went_in(out: &mut String, journal: &Journal) -> std::fmt::Result {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for sent in journal
@@ -344,7 +373,7 @@ fn shown(out: &mut String, name: &str, lines: &[&String]) -> std::fmt::Result {
     }
     writeln!(out, "  {name}, {} lines:", lines.len())?;
     for line in lines.iter().take(LINES_MAX) {
-        writeln!(out, "  < {}", shorten(line))?;
+        writeln!(out, "  < {}", shorten(&plain(line)))?;
     }
     if lines.len() > LINES_MAX {
         writeln!(out, "  … {} more", lines.len() - LINES_MAX)?;
@@ -355,6 +384,17 @@ fn shown(out: &mut String, name: &str, lines: &[&String]) -> std::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_shown_for_a_person() {
+        let line = r#"{"id":"i-0","time":"2026-01-02T03:04:05.678Z","type":"function","level":"INFO","record":"card [CreditCardNumber]\n","attributes":{"team":"a"}}"#;
+        assert_eq!(
+            plain(line),
+            r#"03:04:05.678 function INFO  card [CreditCardNumber]  {"team":"a"}"#
+        );
+        assert_eq!(plain("hello"), "hello");
+        assert_eq!(plain("{}"), "{}");
+    }
 
     #[test]
     fn a_ledger_balances_or_not() {

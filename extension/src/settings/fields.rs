@@ -111,8 +111,9 @@ pub const FLUSH: Fields = &[
         kind: FieldKind::Choice(&["adaptive", "end", "periodic", "continuous"]),
         default: "\"adaptive\"",
         required: false,
-        doc: "When to send. `adaptive`: at the end of an invocation, unless the next one is nearly certain within \
-              `interval`; `end`: at the end of each; `periodic`: every `interval`; `continuous`: as records come.",
+        doc: "When to send. `end`: at the end of each invocation, which is held for it; `adaptive`: in this version the \
+              same; `periodic`: every `interval` while invocations come; `continuous`: as records come. The last two \
+              hold nothing.",
     },
     Field {
         name: "interval",

@@ -2,7 +2,7 @@
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
-use tapline_core::config::{Reader, Spanned};
+use tapline_core::config::Reader;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
@@ -24,39 +24,26 @@ pub(crate) struct Url {
 pub(crate) struct Wrong {
     message: &'static str,
     help: &'static str,
-    /// The text must not be shown.
-    secret: bool,
 }
 
 /// Reads a key of kind text as a URL, and reports what is wrong with it without showing credentials.
+///
+/// A URL may be a credential as a whole, as those of webhooks are: it is not printed with any problem of its line.
 pub(crate) fn read(reader: &Reader<'_>, key: &str) -> Option<Url> {
     let text = reader.text(key)?;
+    reader.hide(text.span.clone());
     match parse(&text.value) {
         Ok(url) => Some(url),
         Err(wrong) => {
-            report(reader, &text, &wrong);
+            reader.error(text.span.clone(), wrong.message, wrong.help);
             None
         }
     }
 }
 
-fn report(reader: &Reader<'_>, text: &Spanned<String>, wrong: &Wrong) {
-    if wrong.secret {
-        reader.hide(text.span.clone());
-    }
-    reader.error(text.span.clone(), wrong.message, wrong.help);
-}
-
 /// Takes a URL apart: `https://host[:port][/path][?query]`.
 pub(crate) fn parse(text: &str) -> Result<Url, Wrong> {
-    let wrong = |message, help| {
-        Err(Wrong {
-            message,
-            help,
-            // What is before an `@` may be a password, wherever it stands.
-            secret: text.contains('@'),
-        })
-    };
+    let wrong = |message, help| Err(Wrong { message, help });
     let Some((scheme, rest)) = text.split_once("://") else {
         return wrong(
             "the URL has no scheme",
@@ -203,7 +190,6 @@ mod tests {
         for (text, word) in rows {
             let wrong = parse(text).unwrap_err();
             assert!(wrong.message.contains(word), "{text}: {}", wrong.message);
-            assert_eq!(wrong.secret, text.contains('@'));
         }
     }
 

@@ -12,7 +12,9 @@ use crate::harness::{MAX_HOLD, SLACK, Scenario};
 #[tokio::test]
 async fn a_connection_that_died_in_a_freeze_costs_nothing() {
     let backend = FakeBackend::start(Answer::OK);
-    let mut life = Scenario::new(&backend.sink("out")).begin().await;
+    // A failed attempt would be the last one.
+    let config = format!("{}retry = {{ max_attempts = 1 }}\n", backend.sink("out"));
+    let mut life = Scenario::new(&config).begin().await;
     life.invoke(Script::new(vec![Step::Log("before".into())]))
         .await;
     let before = backend.connections();
@@ -37,6 +39,27 @@ async fn a_connection_that_died_in_a_freeze_costs_nothing() {
     assert_eq!(distinct.len(), ids.len(), "nothing was sent twice");
     assert_eq!(backend.connections(), before + 1);
     assert!(!end.said().contains("warn"), "{}", end.said());
+    backend.finish();
+}
+
+/// During a gap of six seconds, a box between here and the destination forgets the connection: it looks alive, and nothing comes back.
+/// It is not used again; the first flush after the thaw delivers at once, in its first attempt.
+#[tokio::test]
+async fn a_connection_that_looks_alive_is_not_trusted_after_a_freeze() {
+    let backend = FakeBackend::start(Answer::OK);
+    // A failed attempt would be the last one.
+    let config = format!("{}retry = {{ max_attempts = 1 }}\n", backend.sink("out"));
+    let mut life = Scenario::new(&config).begin().await;
+    life.invoke(Script::new(vec![Step::Log("before".into())]))
+        .await;
+    backend.forget_connections();
+    life.lambda.freeze_for(Duration::from_secs(6)).await;
+    life.invoke(Script::new(vec![Step::Log("after".into())]))
+        .await;
+    assert!(life.held() < MAX_HOLD - SLACK, "{:?}", life.held());
+    let end = life.end().await;
+    end.assert_unharmed();
+    end.assert_all_arrived(&backend.lines());
     backend.finish();
 }
 
