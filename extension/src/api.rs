@@ -82,11 +82,6 @@ impl Client {
         }
     }
 
-    /// A second client for the same endpoint.
-    pub fn another(&self) -> Client {
-        Client::new(&self.endpoint, self.world.clone())
-    }
-
     /// Sends a request and waits for its answer, 2 s at most.
     ///
     /// # Errors

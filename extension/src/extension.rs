@@ -122,7 +122,6 @@ async fn life(kinds: Kinds, endpoint: &str, name: &str) -> ExitCode {
         &["INVOKE", "SHUTDOWN"]
     };
     let client = Client::new(endpoint, world.clone());
-    let subscriber = client.another();
     let (mut api, registration) = match ExtensionsApi::register(client, name, events).await {
         Ok(registered) => registered,
         Err(error) => {
@@ -164,7 +163,6 @@ async fn life(kinds: Kinds, endpoint: &str, name: &str) -> ExitCode {
     let setup = Setup {
         world: world.clone(),
         api,
-        subscriber,
         address,
         settings,
         facts,
@@ -250,7 +248,6 @@ fn read_settings(kinds: &Kinds, world: &RealWorld, facts: &mut Facts) -> Result<
 struct Setup {
     world: RealWorld,
     api: ExtensionsApi,
-    subscriber: Client,
     address: Address,
     settings: Settings,
     facts: Facts,
@@ -277,8 +274,9 @@ impl Setup {
         ));
         let uri = self.address.uri();
         tokio::task::spawn_local(receiver.clone().serve(self.address.listener));
+        let identifier = self.api.identifier().to_owned();
         let request = subscription::Request {
-            identifier: self.api.identifier(),
+            identifier: &identifier,
             uri: &uri,
             streams: Streams {
                 function: self.settings.receiver.function,
@@ -292,7 +290,7 @@ impl Setup {
         };
         let prefer = self.settings.receiver.api;
         let subscribed = subscription::subscribe(
-            &mut self.subscriber,
+            self.api.client(),
             &request,
             prefer,
             self.managed,

@@ -117,6 +117,11 @@ impl ExtensionsApi {
         &self.identifier
     }
 
+    /// The connection, for requests to the other APIs of the same endpoint.
+    pub fn client(&mut self) -> &mut Client {
+        &mut self.client
+    }
+
     /// Says that all is done, and waits for what comes next. A 403 means that the environment is going down.
     ///
     /// # Errors

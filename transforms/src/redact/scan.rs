@@ -26,6 +26,9 @@ const GATE_BYTES_MAX: usize = 8 << 20;
 const CACHE_BYTES_MAX: usize = 256 << 10;
 const GATE_CACHE_BYTES_MAX: usize = 2 << 20;
 
+/// Longest pattern of configured keys that is compiled later, in bytes.
+const DEFERRED_BYTES_MAX: usize = 2 << 10;
+
 /// Bytes that judging the matches of one rule may look at, as a multiple of the text and beyond it. Past it, which
 /// only made-up text comes to, all that follows counts as a match.
 const WORK_FACTOR: usize = 16;
@@ -57,6 +60,8 @@ pub struct Match {
 /// One regex. That of a built-in rule is compiled when its gate first opens; that of the configuration at load.
 pub struct Pattern {
     source: Cow<'static, str>,
+    /// It is known to compile, so that this can wait.
+    deferred: bool,
     compiled: OnceCell<Option<Regex>>,
 }
 
@@ -65,19 +70,29 @@ impl Pattern {
     pub fn built_in(source: &'static str) -> Pattern {
         Pattern {
             source: Cow::Borrowed(source),
+            deferred: true,
             compiled: OnceCell::new(),
         }
     }
 
-    /// A pattern of the configuration, compiled now.
-    pub fn configured(source: &str) -> Result<Pattern, Box<BuildError>> {
-        Ok(Pattern::compiled(source.to_owned(), compile(source)?))
+    /// The pattern of configured keys. A short one of ASCII is known to compile; any other is compiled now.
+    pub fn of_keys(source: String) -> Result<Pattern, Box<BuildError>> {
+        if source.is_ascii() && source.len() <= DEFERRED_BYTES_MAX {
+            return Ok(Pattern {
+                source: Cow::Owned(source),
+                deferred: true,
+                compiled: OnceCell::new(),
+            });
+        }
+        let regex = compile(&source)?;
+        Ok(Pattern::compiled(source, regex))
     }
 
     /// A pattern of the configuration that was compiled already.
     pub fn compiled(source: String, regex: Regex) -> Pattern {
         Pattern {
             source: Cow::Owned(source),
+            deferred: false,
             compiled: OnceCell::from(Some(regex)),
         }
     }
@@ -86,10 +101,6 @@ impl Pattern {
         self.compiled
             .get_or_init(|| compile(&self.source).ok())
             .as_ref()
-    }
-
-    fn is_built_in(&self) -> bool {
-        matches!(self.source, Cow::Borrowed(_))
     }
 }
 
@@ -103,8 +114,8 @@ struct Gate {
 }
 
 impl Gate {
-    fn new(rules: &[Active], built_in: bool) -> Gate {
-        let mine = |rule: &&(usize, &Active)| rule.1.regex.is_built_in() == built_in;
+    fn new(rules: &[Active], deferred: bool) -> Gate {
+        let mine = |rule: &&(usize, &Active)| rule.1.regex.deferred == deferred;
         let rules: Vec<(usize, &Active)> = rules.iter().enumerate().collect();
         let chosen: Vec<_> = rules.iter().filter(mine).collect();
         Gate {
@@ -150,7 +161,7 @@ impl Gate {
 
 /// All rules.
 pub struct Scanner {
-    /// Of the configured patterns, and of the built-in ones.
+    /// Of the patterns that were compiled at load, and of those that could wait.
     gates: [Gate; 2],
     rules: Vec<Active>,
     allow: Option<Regex>,
@@ -354,7 +365,7 @@ pub fn keyed(keys: &Keys, action: Action) -> Result<Active, Box<BuildError>> {
     Ok(Active {
         id: "KEY".to_owned(),
         action,
-        regex: Pattern::configured(&keys.pattern())?,
+        regex: Pattern::of_keys(keys.pattern())?,
         check: keyed_value,
         keys: &[],
     })
@@ -371,4 +382,45 @@ fn keyed_value(found: &Found<'_>) -> Verdict {
     }
     let shift = usize::from(inside.len() < value.len());
     Verdict::Redact(start + shift..end - shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pattern_of(globs: &[String]) -> String {
+        let mut keys = Keys::default();
+        globs.iter().for_each(|glob| keys.add(glob));
+        keys.pattern()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        /// What is compiled after the start must compile: any names and globs of ASCII, up to the bound.
+        #[test]
+        fn a_deferred_pattern_of_keys_compiles(globs in prop::collection::vec(r"[ -~]{1,40}", 1..60)) {
+            let keys: Vec<String> = globs.iter().map(|glob| glob.replace('*', "").to_ascii_lowercase() + "*a*").collect();
+            let source = pattern_of(&keys);
+            let pattern = Pattern::of_keys(source).unwrap();
+            prop_assert!(pattern.regex().is_some());
+        }
+    }
+
+    /// The largest that waits: nothing but stars.
+    #[test]
+    fn the_longest_deferred_pattern_compiles() {
+        let mut keys = vec!["*a*b*c*d".to_owned()];
+        while pattern_of(&keys).len() <= DEFERRED_BYTES_MAX {
+            keys.push("*a*b*c*d".to_owned());
+        }
+        keys.pop();
+        assert!(
+            Pattern::of_keys(pattern_of(&keys))
+                .unwrap()
+                .regex()
+                .is_some()
+        );
+    }
 }
