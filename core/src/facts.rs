@@ -26,6 +26,24 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Learns from the register answer, which knows better than the environment.
+    pub fn learn_registration(
+        &mut self,
+        name: Option<String>,
+        version: Option<String>,
+        account_id: Option<String>,
+    ) {
+        for (fact, known) in [
+            (&mut self.function_name, name),
+            (&mut self.function_version, version),
+            (&mut self.account_id, account_id),
+        ] {
+            if let Some(known) = known {
+                *fact = known;
+            }
+        }
+    }
+
     /// Learns from an ARN as invoked:
     /// `arn:aws:lambda:<region>:<account>:function:<name>[:<alias or version>]`.
     pub fn learn_arn(&mut self, arn: &str) {

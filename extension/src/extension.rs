@@ -25,7 +25,7 @@ use crate::address::{self, Address};
 use crate::api::Client;
 use crate::decode::Decoder;
 use crate::engine::Engine;
-use crate::extensions_api::{ExtensionsApi, NextEvent, Registration};
+use crate::extensions_api::{ExtensionsApi, NextEvent};
 use crate::intake::Intake;
 use crate::lifecycle::{Conditions, Lifecycle};
 use crate::logs_api;
@@ -44,6 +44,9 @@ const GATHER_MANAGED_MS: u32 = 1_000;
 /// Host names that may be resolved at once. A lookup that hangs holds its thread for up to 30 s, whoever has given it up;
 /// other sinks must not wait for that.
 const RESOLVERS_MAX: usize = 16;
+
+/// Turns of the runtime until the first request is on its way: connect, shake hands, write.
+const TURNS_TO_SEND: usize = 4;
 
 /// What `TAPLINE_MODE` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,49 +119,70 @@ async fn life(kinds: Kinds, endpoint: &str, name: &str) -> ExitCode {
     let world = RealWorld::new();
     let managed = world.variable("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref()
         == Some("lambda-managed-instances");
-    let events: &[&str] = if managed {
+    let events: &'static [&'static str] = if managed {
         &["SHUTDOWN"]
     } else {
         &["INVOKE", "SHUTDOWN"]
     };
+    let mode = Mode::read(&world);
     let client = Client::new(endpoint, world.clone());
-    let (mut api, registration) = match ExtensionsApi::register(client, name, events).await {
-        Ok(registered) => registered,
-        Err(error) => {
+    let own_name = name.to_owned();
+    let registering = tokio::task::spawn_local(async move {
+        ExtensionsApi::register(client, &own_name, events).await
+    });
+    // The request goes out first: what needs no answer is done while the platform gives one.
+    for _ in 0..TURNS_TO_SEND {
+        tokio::task::yield_now().await;
+    }
+    let instance = world.fresh_hex();
+    let mut facts = read_facts(&world, instance);
+    let settings = match mode {
+        Mode::Off => Err(String::new()),
+        Mode::On | Mode::Shadow => read_settings(&kinds, &world, &mut facts),
+    };
+    let address = match &settings {
+        Ok(_) => Some(address::bind(&world, endpoint, name).await),
+        Err(_) => None,
+    };
+    let (mut api, registration) = match registering.await {
+        Ok(Ok(registered)) => registered,
+        Ok(Err(error)) => {
             // Without a registration there is no way to answer the platform; staying would hang the environment.
             world.log(Level::Error, &error.to_string());
             return ExitCode::FAILURE;
         }
+        // Only a bug ends the task without an answer; its place was said.
+        Err(_) => return ExitCode::FAILURE,
     };
-    let mode = Mode::read(&world);
     if mode == Mode::Off {
         return answer_only(api, &world).await;
     }
-    let instance = world.fresh_hex();
-    let mut facts = read_facts(&world, &registration, instance);
-    let settings = match read_settings(&kinds, &world, &mut facts) {
+    facts.learn_registration(
+        registration.function_name,
+        registration.function_version,
+        registration.account_id,
+    );
+    let settings = match settings {
         Ok(settings) => settings,
         Err(message) => {
             world.log(Level::Error, &format!("nothing is exported: {message}"));
-            if world
-                .variable("TAPLINE_STRICT")
-                .is_some_and(|strict| strict != "0")
-            {
+            if is_strict(&world) {
                 report_and_end(&mut api, &world, &message).await;
                 return ExitCode::FAILURE;
             }
             return answer_only(api, &world).await;
         }
     };
-    let address = match address::bind(&world, endpoint, name).await {
-        Ok(address) => address,
-        Err(error) => {
+    let address = match address {
+        Some(Ok(address)) => address,
+        Some(Err(error)) => {
             world.log(
                 Level::Error,
                 &format!("nothing is exported: no port can be bound: {error}"),
             );
             return answer_only(api, &world).await;
         }
+        None => return answer_only(api, &world).await,
     };
     let setup = Setup {
         world: world.clone(),
@@ -190,36 +214,35 @@ async fn answer_only(mut api: ExtensionsApi, world: &RealWorld) -> ExitCode {
     }
 }
 
-fn read_facts(world: &RealWorld, registration: &Registration, instance: Instance) -> Facts {
+fn read_facts(world: &RealWorld, instance: Instance) -> Facts {
     let variable = |name: &str| world.variable(name).unwrap_or_default();
-    let or = |value: &Option<String>, name: &str| value.clone().unwrap_or_else(|| variable(name));
     let memory_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         .parse::<u64>()
         .ok();
     Facts {
-        function_name: or(&registration.function_name, "AWS_LAMBDA_FUNCTION_NAME"),
-        function_version: or(
-            &registration.function_version,
-            "AWS_LAMBDA_FUNCTION_VERSION",
-        ),
+        function_name: variable("AWS_LAMBDA_FUNCTION_NAME"),
+        function_version: variable("AWS_LAMBDA_FUNCTION_VERSION"),
         function_memory: memory_mb.map(|mb| mb << 20),
         region: world
             .variable("AWS_REGION")
             .unwrap_or_else(|| variable("AWS_DEFAULT_REGION")),
-        account_id: registration.account_id.clone().unwrap_or_default(),
         init_type: variable("AWS_LAMBDA_INITIALIZATION_TYPE"),
         instance: String::from_utf8_lossy(&instance).into_owned(),
         ..Facts::default()
     }
 }
 
+fn is_strict(world: &dyn World) -> bool {
+    world
+        .variable("TAPLINE_STRICT")
+        .is_some_and(|strict| strict != "0")
+}
+
 /// The settings, or why there are none: one text with every problem.
 fn read_settings(kinds: &Kinds, world: &RealWorld, facts: &mut Facts) -> Result<Settings, String> {
     let variable = |name: &str| world.variable(name);
     let (file, bytes) = settings::find(&variable)?;
-    let strict = world
-        .variable("TAPLINE_STRICT")
-        .is_some_and(|strict| strict != "0");
+    let strict = is_strict(world);
     match settings::load(&file, &bytes, kinds, facts, &variable, Place::Lambda) {
         Load::Parked(diagnostics) => Err(diagnostics.render()),
         Load::Runs(mut settings) => {
