@@ -68,8 +68,8 @@ pub struct Engine {
     pub report_outstanding: Option<String>,
 }
 
-/// Head start of the first poll before stages are prepared.
-const POLL_FIRST: Duration = Duration::from_millis(1);
+/// Turns of the runtime until the first poll is on its way: the task that polls wakes, asks, and its connection writes.
+const TURNS_TO_POLL: usize = 4;
 
 impl Engine {
     /// Lives until the environment is shut down. Returns when everything is drained, or its time is over.
@@ -80,9 +80,10 @@ impl Engine {
                 .for_each(|port| port.set_goal(Goal::Continuous));
         }
         let mut drain = self.step(Event::Started);
-        // The poll for the first event goes out before the slow work that nobody needs to wait for; and whoever reads
-        // it may share this processor.
-        tokio::time::sleep(POLL_FIRST).await;
+        // The poll for the first event goes out before the slow work that nobody needs to wait for.
+        for _ in 0..TURNS_TO_POLL {
+            tokio::task::yield_now().await;
+        }
         self.pipeline.prepare();
         loop {
             if let Some(until) = drain {
