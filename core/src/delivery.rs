@@ -225,11 +225,13 @@ impl Delivery {
     async fn call(&mut self, attempt: &Attempt, deadline: Instant) -> Option<Outcome> {
         let world = self.world.clone();
         let port = self.port.clone();
+        let facts = port.identity.facts();
         let call = Call {
             world: &*world,
             budget: &port.budget,
             deadline,
             batch_id: &attempt.batch_id,
+            facts: &facts,
         };
         let sink = &mut *self.sink;
         let made = std::panic::catch_unwind(AssertUnwindSafe(move || {

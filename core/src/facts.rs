@@ -45,10 +45,10 @@ impl Facts {
     }
 
     /// Learns from an ARN as invoked:
-    /// `arn:aws:lambda:<region>:<account>:function:<name>[:<alias or version>]`.
-    pub fn learn_arn(&mut self, arn: &str) {
+    /// `arn:aws:lambda:<region>:<account>:function:<name>[:<alias or version>]`. Says whether it was new.
+    pub fn learn_arn(&mut self, arn: &str) -> bool {
         if arn == self.function_arn {
-            return;
+            return false;
         }
         let mut parts = arn.split(':').skip(3);
         if let (Some(region), Some(account)) = (parts.next(), parts.next()) {
@@ -64,6 +64,7 @@ impl Facts {
             .unwrap_or_default()
             .clone_into(&mut self.function_alias);
         arn.clone_into(&mut self.function_arn);
+        true
     }
 }
 

@@ -11,6 +11,7 @@ use crate::bell::Bell;
 use crate::body::Body;
 use crate::breaker::Breaker;
 use crate::budget::Budget;
+use crate::facts::Facts;
 use crate::invocation::Slot;
 use crate::json;
 use crate::ledger::{DropReason, SinkCounts, add, subtract};
@@ -75,12 +76,13 @@ pub enum Goal {
     Close(Instant),
 }
 
-/// What gives records their ids: shared by all that make records.
+/// What gives records their ids, and says whose they are: shared by all that make and send records.
 #[derive(Debug)]
 pub struct Identity {
     /// The environment's life.
     pub instance: Cell<Instance>,
     next_sequence: Cell<u64>,
+    facts: RefCell<Rc<Facts>>,
 }
 
 impl Identity {
@@ -89,7 +91,18 @@ impl Identity {
         Identity {
             instance: Cell::new(instance),
             next_sequence: Cell::new(0),
+            facts: RefCell::default(),
         }
+    }
+
+    /// What is known of the function by now.
+    pub fn facts(&self) -> Rc<Facts> {
+        self.facts.borrow().clone()
+    }
+
+    /// Tells sinks what was learnt. Calls that run keep what they began with.
+    pub fn learn(&self, facts: &Facts) {
+        self.facts.replace(Rc::new(facts.clone()));
     }
 
     /// The sequence of the next record.

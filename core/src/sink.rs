@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::batch::{Batch, Lane, Record};
 use crate::budget::Budget;
+use crate::facts::Facts;
 use crate::world::{Boxed, Instant, World};
 
 /// Records of one batch that travel in one lane: one handle in a queue.
@@ -152,6 +153,8 @@ pub struct Call<'a> {
     pub deadline: Instant,
     /// The same on every attempt of these records.
     pub batch_id: &'a str,
+    /// The function and its environment, as far as they are known by now.
+    pub facts: &'a Facts,
 }
 
 /// How much one call may be given.

@@ -209,7 +209,9 @@ impl Engine {
                 deadline_ms,
                 function_arn,
             } => {
-                self.facts.learn_arn(&function_arn);
+                if self.facts.learn_arn(&function_arn) {
+                    self.identity.learn(&self.facts);
+                }
                 self.report_outstanding = Some(request_id.clone());
                 self.step(Event::Invoke {
                     request_id: &request_id,
@@ -300,6 +302,7 @@ impl Engine {
         let instance = self.world.fresh_hex();
         self.identity.instance.set(instance);
         self.facts.instance = String::from_utf8_lossy(&instance).into_owned();
+        self.identity.learn(&self.facts);
         decoded
             .batches
             .iter_mut()

@@ -284,6 +284,7 @@ impl Setup {
         let budget = Budget::new(self.settings.memory);
         let progress = Rc::new(Bell::default());
         let identity = Rc::new(Identity::new(self.instance));
+        identity.learn(&self.facts);
         let taps = self.open_ports(&budget, &progress, &identity);
         let ports: Vec<Rc<Port>> = taps.iter().map(|tap| tap.port.clone()).collect();
         let ledger = Rc::new(Ledger::default());

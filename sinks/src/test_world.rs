@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use tapline_core::budget::Budget;
+use tapline_core::facts::Facts;
 use tapline_core::level::Level;
 use tapline_core::sink::{Call, Parcel, Selection};
 use tapline_core::test_util;
@@ -23,6 +24,8 @@ pub(crate) struct TestWorld {
     pub connects: Cell<u32>,
     /// Connecting never ends.
     pub unreachable: Cell<bool>,
+    /// What calls know of the function.
+    pub facts: Facts,
     /// What was logged.
     pub messages: RefCell<Vec<String>>,
 }
@@ -40,6 +43,7 @@ impl TestWorld {
             ahead: Cell::new(Duration::ZERO),
             connects: Cell::new(0),
             unreachable: Cell::new(false),
+            facts: Facts::default(),
             messages: RefCell::default(),
         }
     }
@@ -51,6 +55,7 @@ impl TestWorld {
             budget,
             deadline: self.now() + Duration::from_secs(10),
             batch_id: "0123456789abcdef0123456789abcdef-0-2",
+            facts: &self.facts,
         }
     }
 }

@@ -90,6 +90,11 @@ impl<'a> Reader<'a> {
         self.source
     }
 
+    /// A variable of the environment, for defaults that stand there; an empty one counts as unset.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        (self.context.environment)(name).filter(|value| !value.is_empty())
+    }
+
     /// Whether the file holds the key, whatever its value.
     pub fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()

@@ -109,10 +109,12 @@ struct Run {
 
 impl Run {
     fn new(world: RealWorld, facts: Facts, instance: [u8; 32]) -> Run {
+        let identity = Rc::new(Identity::new(instance));
+        identity.learn(&facts);
         Run {
             world,
             facts,
-            identity: Rc::new(Identity::new(instance)),
+            identity,
             progress: Rc::new(Bell::default()),
             ledger: Ledger::default(),
             invocations: Invocations::new(false, true),
