@@ -1,5 +1,8 @@
 //! What is known of the function and its environment: from variables, the register answer and the INVOKE event.
 
+use crate::platform::PlatformEvent;
+use crate::resource::Declared;
+
 /// Facts about the function. A text that is not known is empty.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -21,6 +24,10 @@ pub struct Facts {
     pub init_type: String,
     /// 32 hex digits: the life of this environment.
     pub instance: String,
+    /// The log stream of this environment, as the platform named it at init or restore.
+    pub log_stream: String,
+    /// What `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say; see [`resource`](crate::resource).
+    pub declared: Declared,
     /// The variables that `[receiver] env` lists, with their values.
     pub env: Vec<(String, String)>,
 }
@@ -41,6 +48,16 @@ impl Facts {
             if let Some(known) = known {
                 *fact = known;
             }
+        }
+    }
+
+    /// Learns from what the platform says of the environment.
+    pub fn observe(&mut self, event: &PlatformEvent) {
+        if let PlatformEvent::InitStart { log_stream, .. }
+        | PlatformEvent::RestoreStart { log_stream } = event
+            && let Some(name) = log_stream
+        {
+            name.clone_into(&mut self.log_stream);
         }
     }
 
@@ -85,5 +102,21 @@ mod tests {
         facts.learn_arn("arn:aws:lambda:us-east-1:123456789012:function:orders");
         assert_eq!(facts.function_alias, "");
         facts.learn_arn("nonsense");
+    }
+
+    #[test]
+    fn the_log_stream_is_that_of_the_last_start() {
+        let mut facts = Facts::default();
+        facts.observe(&PlatformEvent::InitStart {
+            init_type: None,
+            suppressed: false,
+            log_stream: Some("2026/03/14/[7]a".to_owned()),
+        });
+        facts.observe(&PlatformEvent::RestoreStart { log_stream: None });
+        assert_eq!(facts.log_stream, "2026/03/14/[7]a");
+        facts.observe(&PlatformEvent::RestoreStart {
+            log_stream: Some("2026/03/14/[7]b".to_owned()),
+        });
+        assert_eq!(facts.log_stream, "2026/03/14/[7]b");
     }
 }

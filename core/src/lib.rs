@@ -37,6 +37,7 @@ pub mod port;
 pub mod queue;
 pub mod recognise;
 pub mod registry;
+pub mod resource;
 pub mod retry;
 pub mod room;
 pub mod sink;

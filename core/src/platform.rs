@@ -46,6 +46,8 @@ pub enum PlatformEvent {
         init_type: Option<String>,
         /// The phase is `invoke`: a repeated init after a reset.
         suppressed: bool,
+        /// The log stream of the environment.
+        log_stream: Option<String>,
     },
     /// Init is over.
     InitReport {
@@ -55,7 +57,10 @@ pub enum PlatformEvent {
         duration_ms: Option<f64>,
     },
     /// A snapshot was resumed.
-    RestoreStart,
+    RestoreStart {
+        /// The log stream of the resumed environment.
+        log_stream: Option<String>,
+    },
     /// An invocation began.
     Start {
         /// Its request id.

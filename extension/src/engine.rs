@@ -275,7 +275,11 @@ impl Engine {
 
     /// Hands records to the pipeline, then events to the lifecycle: a flush must find what came before it.
     fn process(&mut self, mut decoded: Decoded) {
-        if decoded.events.contains(&PlatformEvent::RestoreStart) {
+        for event in &decoded.events {
+            self.facts.observe(event);
+        }
+        let resumed = |event: &PlatformEvent| matches!(event, PlatformEvent::RestoreStart { .. });
+        if decoded.events.iter().any(resumed) {
             self.begin_life(&mut decoded);
         }
         let context = Context {

@@ -31,6 +31,7 @@ use tapline_core::facts::Facts;
 use tapline_core::pipeline::Stage;
 use tapline_core::port::DeliverySettings;
 use tapline_core::registry::{Build, SinkKind, TransformKind};
+use tapline_core::resource::Declared;
 use tapline_core::sink::Sink;
 
 pub use find::{CONFIG_VARIABLE, MINIMAL, PLACES, find, find_config, read_file};
@@ -172,7 +173,7 @@ pub enum Load {
 }
 
 /// Reads a file and builds what it describes. `facts.env` is filled with the variables of `[receiver] env` that are
-/// set; `variable` answers for the environment, `file_name` is what messages call the file.
+/// set, `facts.declared` with what the environment says of the resource; `variable` answers for the environment, `file_name` is what messages call the file.
 pub fn load(
     file_name: &str,
     bytes: &[u8],
@@ -210,6 +211,7 @@ fn read_root(
         .iter()
         .filter_map(|name| Some((name.clone(), variable(name).filter(|v| !v.is_empty())?)))
         .collect();
+    facts.declared = Declared::read(variable);
     let flush = read_flush(root, place);
     let build = Build {
         names: Names { env: &receiver.env },

@@ -206,6 +206,7 @@ impl Run {
         };
         let decoded = decoder.decode(post, self.world.now(), context);
         for event in &decoded.events {
+            self.facts.observe(event);
             if let PlatformEvent::LogsDropped { records } = event {
                 add(&self.ledger.lost_by_platform, *records);
             }

@@ -30,6 +30,7 @@ pub(super) struct Fields {
     state: Option<String>,
     init_type: Option<String>,
     phase: Option<String>,
+    log_stream: Option<String>,
     has_runtime_version: bool,
     duration_ms: Option<f64>,
     dropped: Option<f64>,
@@ -52,6 +53,7 @@ impl Fields {
                 b"state" => fields.state = text(raw),
                 b"initializationType" => fields.init_type = text(raw),
                 b"phase" => fields.phase = text(raw),
+                b"instanceId" => fields.log_stream = text(raw).filter(|name| !name.is_empty()),
                 b"runtimeVersion" => {
                     fields.has_runtime_version = text(raw).is_some_and(|text| !text.is_empty());
                 }
@@ -77,12 +79,15 @@ impl Fields {
             b"platform.initStart" => PlatformEvent::InitStart {
                 init_type: self.init_type.clone(),
                 suppressed: self.phase.as_deref() == Some("invoke"),
+                log_stream: self.log_stream.clone(),
             },
             b"platform.initReport" => PlatformEvent::InitReport {
                 status,
                 duration_ms,
             },
-            b"platform.restoreStart" => PlatformEvent::RestoreStart,
+            b"platform.restoreStart" => PlatformEvent::RestoreStart {
+                log_stream: self.log_stream.clone(),
+            },
             b"platform.start" => {
                 request_id().map_or(PlatformEvent::Other, |request_id| PlatformEvent::Start {
                     request_id,

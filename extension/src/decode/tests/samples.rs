@@ -143,13 +143,16 @@ fn platform_events_are_typed() {
         .decode_as(Form::Array, array(&of_schema).as_bytes())
         .events;
     let has = |event: PlatformEvent| assert!(events.contains(&event), "{event:?}");
+    let stream = || Some("2026/03/14/[$LATEST]b7d5c1f09a3e4d2c8f6071a2b3c4d5e6".to_owned());
     has(PlatformEvent::InitStart {
         init_type: Some("on-demand".to_owned()),
         suppressed: true,
+        log_stream: stream(),
     });
     has(PlatformEvent::InitStart {
         init_type: Some("provisioned-concurrency".to_owned()),
         suppressed: false,
+        log_stream: stream(),
     });
     has(PlatformEvent::InitReport {
         status: Some(Status::Timeout),
@@ -159,7 +162,9 @@ fn platform_events_are_typed() {
         status: None,
         duration_ms: Some(395.118),
     });
-    has(PlatformEvent::RestoreStart);
+    has(PlatformEvent::RestoreStart {
+        log_stream: stream(),
+    });
     has(PlatformEvent::Start {
         request_id: OTHER_ID.to_owned(),
         trace: None,
