@@ -24,9 +24,7 @@
 //! or spread over several records are not seen.
 
 mod action;
-mod credentials;
 mod keys;
-mod personal;
 mod rules;
 mod scan;
 #[cfg(test)]
@@ -185,6 +183,7 @@ fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Transform>> {
             regex: Pattern::built_in(rule.pattern),
             check: rule.check,
             keys: rule.keys,
+            words: rule.words,
         });
     }
     if !keys.is_empty() {
@@ -242,7 +241,8 @@ fn builtin_rules(reader: &Reader<'_>) -> Option<Vec<&'static Rule>> {
 /// Whether a word of `rules` means a rule: by its id, an alias or its group.
 fn names(word: &str, rule: &Rule) -> bool {
     if let Some(group) = word.strip_prefix('@') {
-        return group == "all" || Group::parse(group) == Some(rule.group);
+        return Group::parse(group) == Some(rule.group)
+            || (group == "all" && rule.group != Group::OptIn);
     }
     let alias = ALIASES.iter().find(|(alias, _)| *alias == word);
     word == rule.id || alias.is_some_and(|(_, ids)| ids.contains(&rule.id))
@@ -321,6 +321,7 @@ fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Vec<Active> {
             regex: Pattern::compiled(source.value, regex),
             check: validate::whole,
             keys: &[],
+            words: &[],
         });
     }
     rules

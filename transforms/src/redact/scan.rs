@@ -12,7 +12,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternID, PatternSet};
 
 use super::action::{Action, is_continuation, is_replacement};
-use super::keys::{Keys, glob_fits};
+use super::keys::{Keys, Link, glob_fits};
 use super::validate::{Check, Found, Verdict};
 use tapline_core::json;
 
@@ -45,6 +45,8 @@ pub struct Active {
     pub check: Check,
     /// Globs of keys whose whole value is meant.
     pub keys: &'static [&'static str],
+    /// Words of which one must stand near a match; none: it needs none.
+    pub words: &'static [&'static str],
 }
 
 /// One place to redact.
@@ -266,8 +268,8 @@ impl Scanner {
         })
     }
 
-    /// Finds all places in a text, in order and apart from each other. `key` is that of the member it is the value of.
-    pub fn scan(&mut self, text: &[u8], key: &[u8], found: &mut Vec<Match>) {
+    /// Finds all places in a text, in order and apart from each other. `path` are the keys that lead to it.
+    pub fn scan(&mut self, text: &[u8], path: Option<&Link<'_>>, found: &mut Vec<Match>) {
         found.clear();
         self.prepare();
         for gate in &mut self.gates {
@@ -275,13 +277,13 @@ impl Scanner {
         }
         for gate in &self.gates {
             for pattern in gate.hit.iter() {
-                self.search(gate.rules[pattern.as_usize()], text, key, found);
+                self.search(gate.rules[pattern.as_usize()], text, path, found);
             }
         }
         merge(found);
     }
 
-    fn search(&self, rule: usize, text: &[u8], key: &[u8], found: &mut Vec<Match>) {
+    fn search(&self, rule: usize, text: &[u8], path: Option<&Link<'_>>, found: &mut Vec<Match>) {
         let active = &self.rules[rule];
         let mut work = WORK_FREE + WORK_FACTOR * text.len();
         let mut at = 0;
@@ -308,9 +310,9 @@ impl Scanner {
             let caught = Found {
                 text,
                 range: next.range(),
-                key,
+                path,
             };
-            at = match (active.check)(&caught) {
+            at = match caught.judged(active.check, active.words) {
                 Verdict::Redact(range) => {
                     let range = widen(text, range);
                     let end = range.end;
@@ -368,6 +370,7 @@ pub fn keyed(keys: &Keys, action: Action) -> Result<Active, Box<BuildError>> {
         regex: Pattern::of_keys(keys.pattern())?,
         check: keyed_value,
         keys: &[],
+        words: &[],
     })
 }
 

@@ -6,6 +6,7 @@ use crate::test_kit::{HASH_KEY, Kit, attributes as rendered, made, problems, val
 
 mod canary;
 mod rule_by_rule;
+mod vendors;
 
 const AKIA: &str = concat!("AKIA", "IOSFODNN7EXAMPLE");
 

@@ -2,13 +2,21 @@
 
 use std::ops::Range;
 
+use super::keys::Link;
+
+/// How far from a match a word may stand that says what it is, in bytes.
+pub const NEAR_BYTES: usize = 32;
+
+/// Longest word that counts only where it stands for itself, in bytes.
+const SHORT_WORD_BYTES: usize = 5;
+
 /// What a pattern caught, in its text.
 #[derive(Debug, Clone)]
 pub struct Found<'t> {
     pub text: &'t [u8],
     pub range: Range<usize>,
-    /// The key of the JSON member that the text is the value of; empty where there is none.
-    pub key: &'t [u8],
+    /// The keys of the JSON members that the text is the value of, innermost first.
+    pub path: Option<&'t Link<'t>>,
 }
 
 impl<'t> Found<'t> {
@@ -32,19 +40,44 @@ impl<'t> Found<'t> {
         !self.before().is_ascii_alphanumeric() && !self.behind().is_ascii_alphanumeric()
     }
 
-    /// Whether the key, or the text up to `reach` bytes before or 32 behind, has one of these words: in lower case,
-    /// compared without the separators `_`, `-` and space.
+    /// Whether the keys that lead to it, or the text up to `reach` bytes before or [`NEAR_BYTES`] behind, have one of
+    /// these words: in lower case, compared without the separators `_`, `-`, `.` and space. A word of up to
+    /// [`SHORT_WORD_BYTES`] bytes must be one there too: `pan` is not near `company`, but near `userPan`.
     pub fn is_near(&self, words: &[&str], reach: usize) -> bool {
-        let start = self.range.start.saturating_sub(reach);
-        let end = (self.range.end + 32).min(self.text.len());
-        let around = [
-            self.key,
-            self.text.get(start..self.range.start).unwrap_or_default(),
-            self.text.get(self.range.end..end).unwrap_or_default(),
-        ];
-        around
-            .iter()
-            .any(|part| words.iter().any(|word| holds_word(part, word.as_bytes())))
+        self.is_near_range(&self.range, words, reach)
+    }
+
+    fn is_near_range(&self, range: &Range<usize>, words: &[&str], reach: usize) -> bool {
+        let text = self.text;
+        let start = range.start.saturating_sub(reach);
+        let end = (range.end + NEAR_BYTES).min(text.len());
+        let holds = |text: &[u8], within: Range<usize>| {
+            let mut words = words.iter();
+            words.any(|word| holds_word(text, within.clone(), word.as_bytes()))
+        };
+        if holds(text, start..range.start) || holds(text, range.end..end) {
+            return true;
+        }
+        let mut link = self.path;
+        while let Some(member) = link {
+            if holds(member.key, 0..member.key.len()) {
+                return true;
+            }
+            link = member.parent;
+        }
+        false
+    }
+
+    /// What a check says of it; of what the check would take, one of the words must be near.
+    pub fn judged(&self, check: Check, words: &[&str]) -> Verdict {
+        match check(self) {
+            Verdict::Redact(range)
+                if !words.is_empty() && !self.is_near_range(&range, words, NEAR_BYTES) =>
+            {
+                Verdict::Reject(range.end)
+            }
+            verdict => verdict,
+        }
     }
 
     /// Reject it, and look again from its second byte.
@@ -76,15 +109,34 @@ pub fn behind(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or(0)
 }
 
-/// Whether `text` holds a lower-case word, in any case and with separators inside it.
-fn holds_word(text: &[u8], word: &[u8]) -> bool {
-    (0..text.len()).any(|start| {
-        let letters = text[start..]
-            .iter()
-            .filter(|byte| !matches!(byte, b'_' | b'-' | b' '))
-            .map(u8::to_ascii_lowercase);
-        letters.take(word.len()).eq(word.iter().copied())
+/// Whether a part of `text` holds a lower-case word, in any case and with separators inside it.
+fn holds_word(text: &[u8], within: Range<usize>, word: &[u8]) -> bool {
+    let first = word.first().copied().unwrap_or_default();
+    within.clone().any(|start| {
+        text[start].to_ascii_lowercase() == first && holds_word_at(text, start..within.end, word)
     })
+}
+
+fn holds_word_at(text: &[u8], within: Range<usize>, word: &[u8]) -> bool {
+    let (start, mut at) = (within.start, within.start);
+    for letter in word {
+        while at > start && at < within.end && matches!(text[at], b'_' | b'-' | b'.' | b' ') {
+            at += 1;
+        }
+        if at >= within.end || text[at].to_ascii_lowercase() != *letter {
+            return false;
+        }
+        at += 1;
+    }
+    word.len() > SHORT_WORD_BYTES || (is_border(text, start) && is_border(text, at))
+}
+
+/// Whether no word goes on over an offset: one side is no letter, or a capital follows what is none.
+fn is_border(text: &[u8], at: usize) -> bool {
+    let (first, next) = (before(text, at), behind(text, at));
+    !first.is_ascii_alphabetic()
+        || !next.is_ascii_alphabetic()
+        || (first.is_ascii_lowercase() && next.is_ascii_uppercase())
 }
 
 /// What a check decides.

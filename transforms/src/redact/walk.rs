@@ -50,12 +50,6 @@ struct Place<'p> {
     nest: usize,
 }
 
-impl<'p> Place<'p> {
-    fn key(&self) -> &'p [u8] {
-        self.link.map_or(&[], |link| link.key)
-    }
-}
-
 /// A text being copied with changes; nothing is copied before the first one.
 struct Edited<'t> {
     source: &'t [u8],
@@ -108,7 +102,7 @@ impl Walker<'_> {
             return self.json(raw, root);
         }
         // No JSON: nothing can be said of its parts.
-        let rule = self.hidden(raw, &[])?;
+        let rule = self.hidden(raw, None)?;
         let mut out = Vec::new();
         self.quoted_label(rule, &mut out);
         Some(out)
@@ -268,7 +262,7 @@ impl Walker<'_> {
     /// A subtree too deep to walk: it stays as it is, or goes as a whole.
     fn deep(&mut self, edited: &mut Edited<'_>, at: usize, place: Place<'_>) -> usize {
         let end = value_end(edited.source, at);
-        if let Some(rule) = self.hidden(&edited.source[at..end], place.key()) {
+        if let Some(rule) = self.hidden(&edited.source[at..end], place.link) {
             let out = edited.instead(at..end);
             self.quoted_label(rule, out);
         }
@@ -276,19 +270,19 @@ impl Walker<'_> {
     }
 
     /// A rule that finds something in raw JSON or in its unescaped forms.
-    fn hidden(&mut self, raw: &[u8], key: &[u8]) -> Option<usize> {
+    fn hidden(&mut self, raw: &[u8], path: Option<&Link<'_>>) -> Option<usize> {
         if let Some(rule) = self.scanner.anchored() {
             return Some(rule);
         }
         let mut found = self.lists.pop().unwrap_or_default();
-        self.scanner.scan(raw, key, &mut found);
+        self.scanner.scan(raw, path, &mut found);
         let rule = found.first().map(|found| found.rule);
         self.lists.push(found);
-        rule.or_else(|| self.escaped(raw, key))
+        rule.or_else(|| self.escaped(raw, path))
     }
 
     /// A rule that finds something in the unescaped forms of a text.
-    fn escaped(&mut self, text: &[u8], key: &[u8]) -> Option<usize> {
+    fn escaped(&mut self, text: &[u8], path: Option<&Link<'_>>) -> Option<usize> {
         let mut found = self.lists.pop().unwrap_or_default();
         let mut now = self.scratch.take();
         now.extend_from_slice(text);
@@ -301,7 +295,7 @@ impl Walker<'_> {
             json::unescape_into(&now, &mut next);
             std::mem::swap(&mut now, &mut next);
             self.scratch.give_back(next);
-            self.scanner.scan(&now, key, &mut found);
+            self.scanner.scan(&now, path, &mut found);
             rule = found.first().map(|found| found.rule);
         }
         self.scratch.give_back(now);
@@ -358,7 +352,7 @@ impl Walker<'_> {
         }
         let mut edited = Edited::new(text);
         let mut found = self.lists.pop().unwrap_or_default();
-        self.scanner.scan(&text[..cut], place.key(), &mut found);
+        self.scanner.scan(&text[..cut], place.link, &mut found);
         self.parts(&mut edited, cut, &found, place);
         self.lists.push(found);
         if !whole {
@@ -424,7 +418,7 @@ impl Walker<'_> {
         let text = &source[range.clone()];
         let escapes = memchr::memchr(b'\\', text).is_some();
         if found.is_empty() {
-            if escapes && let Some(rule) = self.escaped(text, place.key()) {
+            if escapes && let Some(rule) = self.escaped(text, place.link) {
                 self.counts[rule] += 1;
                 let id = &self.scanner.rules()[rule].id;
                 action::write(Action::Label, id, b"", None, edited.instead(range));
@@ -450,7 +444,7 @@ impl Walker<'_> {
         }
         edited.instead(range.end..range.end);
         let rest = edited.out.split_off(mark);
-        match self.escaped(&rest, place.key()) {
+        match self.escaped(&rest, place.link) {
             None => edited.out.extend_from_slice(&rest),
             Some(rule) => {
                 self.counts[rule] += 1;

@@ -365,3 +365,21 @@ fn headers_and_pairs_keep_their_names() {
         assert_eq!(text(rules, line), line);
     }
 }
+
+#[test]
+fn the_whole_catalogue_compiles_well_within_its_bound() {
+    let patterns: Vec<&str> = super::RULES.iter().map(|rule| rule.pattern).collect();
+    let nfa = regex_automata::nfa::thompson::NFA::compiler()
+        .syntax(
+            regex_automata::util::syntax::Config::new()
+                .unicode(false)
+                .utf8(false),
+        )
+        .configure(regex_automata::nfa::thompson::Config::new().utf8(false))
+        .build_many(&patterns)
+        .unwrap();
+    assert!(nfa.memory_usage() < 2 << 20, "{}", nfa.memory_usage());
+    for rule in &super::RULES {
+        assert!(super::scan::compile(rule.pattern).is_ok(), "{}", rule.id);
+    }
+}

@@ -2,8 +2,8 @@
 
 use tapline_core::json;
 
-use super::action::is_replacement;
-use super::validate::{Found, Verdict, behind};
+use crate::redact::action::is_replacement;
+use crate::redact::validate::{Found, Verdict, behind};
 
 /// Keys of JSON members that [`key_value`] takes the value of.
 pub const SECRET_KEYS: &[&str] = &[
@@ -172,7 +172,7 @@ fn is_base64url(byte: u8) -> bool {
 
 /// Decodes either alphabet of base64, padded or not, into the front of `out`; how many bytes that were. `None` where
 /// a character belongs to neither, or `out` is full.
-fn decode_base64(text: &[u8], out: &mut [u8]) -> Option<usize> {
+pub fn decode_base64(text: &[u8], out: &mut [u8]) -> Option<usize> {
     let (mut bits, mut held, mut length) = (0u32, 0, 0);
     let body = text.strip_suffix(b"=").unwrap_or(text);
     let body = body.strip_suffix(b"=").unwrap_or(body);
@@ -259,6 +259,25 @@ pub fn url(found: &Found<'_>) -> Verdict {
     }
 }
 
+/// The value of a member of a URL's query.
+pub fn query(found: &Found<'_>) -> Verdict {
+    let value = memchr::memchr(b'=', found.bytes()).map_or(0, |at| at + 1);
+    redact_from(found, value)
+}
+
+/// A word of base64 or hex that is as random as one gets, with digits and no pattern of a path.
+pub fn high_entropy(found: &Found<'_>) -> Verdict {
+    let bytes = found.bytes();
+    let hex = bytes.iter().all(u8::is_ascii_hexdigit);
+    let digits = bytes.iter().any(u8::is_ascii_digit);
+    let letters = bytes.iter().any(u8::is_ascii_alphabetic);
+    let least = if hex { 3.0 } else { 4.5 };
+    if digits && letters && entropy(bytes) >= least {
+        return found.yes();
+    }
+    found.none_in_it()
+}
+
 /// The credential of an `Authorization` header, or of a scheme that stands without its header.
 pub fn authorization(found: &Found<'_>) -> Verdict {
     let bytes = found.bytes();
@@ -287,7 +306,8 @@ pub fn authorization(found: &Found<'_>) -> Verdict {
     redact_from(found, scheme)
 }
 
-fn redact_from(found: &Found<'_>, start: usize) -> Verdict {
+/// From an offset in it to its end; what an earlier redaction left stays.
+pub fn redact_from(found: &Found<'_>, start: usize) -> Verdict {
     let range = found.range.start + start..found.range.end;
     if range.is_empty() || is_replacement(&found.text[range.clone()]) {
         return found.none_in_it();

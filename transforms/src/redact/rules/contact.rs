@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::validate::{Found, Verdict, before, behind};
+use crate::redact::validate::{Found, Verdict, before, behind};
 
 /// An e-mail address whose last label is letters (or punycode), so that `pkg@1.2.3` is none.
 pub fn email(found: &Found<'_>) -> Verdict {
