@@ -100,7 +100,7 @@ fn level_and_request_id_are_found_in_text_and_in_json_of_every_runtime() {
         ("log_level", Some(Level::Error), ID),
         ("AWSRequestId", Some(Level::Info), ID),
         ("Order 42 accepted", Some(Level::Info), ID),
-        ("checkout::handler", Some(Level::Debug), ""),
+        ("checkout::handler", Some(Level::Debug), ID),
         ("array\",\"record", None, ""),
         ("\"record\":null", None, ""),
         ("step done", Some(Level::Info), ID),
