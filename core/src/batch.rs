@@ -41,6 +41,12 @@ impl Slice {
     pub fn len(self) -> usize {
         self.length as usize
     }
+
+    /// The range in a body that is not whole yet.
+    pub(crate) fn in_body(self, bytes: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        bytes.get(start..start + self.len()).unwrap_or_default()
+    }
 }
 
 /// Where a record comes from.
@@ -188,6 +194,19 @@ impl Batch {
         }
     }
 
+    /// A batch of records whose ranges lie in `body`.
+    pub(crate) fn of_records(
+        body: Arc<Body>,
+        instance: Instance,
+        arrived_ms: i64,
+        records: Vec<Record>,
+    ) -> Batch {
+        let mut batch = Batch::new(body, instance, arrived_ms);
+        batch.records = records;
+        batch.settle();
+        batch
+    }
+
     /// The bytes behind a slice.
     pub fn bytes(&self, slice: Slice) -> &[u8] {
         let (source, start) = if slice.start & SIDE == 0 {
@@ -231,6 +250,11 @@ impl Batch {
     /// The records, to change their fate or their ranges.
     pub fn records_mut(&mut self) -> &mut [Record] {
         &mut self.records
+    }
+
+    /// Takes out the records that do not stay; whoever does accounts for them.
+    pub fn retain(&mut self, stays: impl FnMut(&Record) -> bool) {
+        self.records.retain(stays);
     }
 
     /// Adds a record.
@@ -307,10 +331,7 @@ impl Batch {
         }
         let charge = self.body.budget().charge_over(bytes.capacity());
         let (body, _) = Body::new(bytes, charge);
-        let mut batch = Batch::new(Arc::new(body), self.instance, self.arrived_ms);
-        batch.records = records;
-        batch.settle();
-        batch
+        Batch::of_records(Arc::new(body), self.instance, self.arrived_ms, records)
     }
 
     /// Bytes of a record's text and attributes: what a queue counts it for.

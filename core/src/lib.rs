@@ -41,6 +41,7 @@ pub mod resource;
 pub mod retry;
 pub mod room;
 pub mod sink;
+pub mod store;
 pub mod suggest;
 mod sync;
 pub mod template;

@@ -5,13 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Fate, Lane, Record};
+use crate::body::Body;
 use crate::expr::{Expression, Name, Unlike};
-use crate::ledger::add;
+use crate::ledger::{DropReason, add, subtract};
 use crate::level::Level;
 use crate::port::Port;
 use crate::sink::Parcel;
-use crate::transform::{Context, Transform};
+use crate::transform::{Context, Holding, Transform};
 use crate::view::View;
+use crate::world::Instant;
 
 /// One transform with what all transforms have.
 pub struct Stage {
@@ -38,6 +40,8 @@ pub struct Tap {
 /// The stages and the taps.
 pub struct Pipeline {
     stages: Vec<Stage>,
+    /// What each stage held and had made when it was last looked at.
+    known: Vec<Holding>,
     taps: Vec<Tap>,
 }
 
@@ -47,7 +51,12 @@ impl Pipeline {
         for tap in &mut taps {
             tap.after = tap.after.min(stages.len());
         }
-        Pipeline { stages, taps }
+        let known = vec![Holding::default(); stages.len()];
+        Pipeline {
+            stages,
+            known,
+            taps,
+        }
     }
 
     /// The sinks, in the order of the configuration.
@@ -71,11 +80,93 @@ impl Pipeline {
     /// Gives out what transforms held back, because everything ends.
     pub fn drain(&mut self, context: &Context<'_>) {
         for position in 0..self.stages.len() {
-            let mut held = Vec::new();
-            self.stages[position].transform.drain(context, &mut held);
-            if !held.is_empty() {
-                self.run(position + 1, held, context);
+            self.give_out(position, context, |transform, output| {
+                transform.drain(context, output)
+            });
+        }
+    }
+
+    /// When a stage wants to give something out; `None` while nothing is due.
+    pub fn due(&self) -> Option<Instant> {
+        self.known.iter().filter_map(|known| known.due).min()
+    }
+
+    /// Gives out what is due.
+    pub fn expire(&mut self, context: &Context<'_>) {
+        let now = context.world.now();
+        for position in 0..self.stages.len() {
+            if self.known[position].due.is_some_and(|due| due <= now) {
+                self.give_out(position, context, |transform, output| {
+                    transform.expire(context, output)
+                });
             }
+        }
+    }
+
+    /// Frees memory: drops some of what the first stage that can holds back of a lane. Says whether there was any.
+    pub fn evict(&mut self, lane: Lane) -> bool {
+        for position in 0..self.stages.len() {
+            if self.known[position].held == 0 {
+                continue;
+            }
+            let dropped = self.stages[position].transform.evict(lane);
+            if dropped > 0 {
+                for tap in self.behind(position) {
+                    tap.port.counts.dropped(DropReason::Memory, dropped);
+                }
+                self.look_at(position);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Lets one stage give out what it holds, and takes that through the stages behind it.
+    fn give_out(
+        &mut self,
+        position: usize,
+        context: &Context<'_>,
+        ask: impl FnOnce(&mut dyn Transform, &mut Vec<Batch>),
+    ) {
+        let (mut output, known) = (Vec::new(), self.known[position]);
+        let stage = &mut self.stages[position];
+        let asked =
+            std::panic::catch_unwind(AssertUnwindSafe(|| ask(&mut *stage.transform, &mut output)));
+        if asked.is_err() {
+            let lost = Census {
+                live: stage.broke(known, context),
+                ..Census::default()
+            };
+            let (body, _) = Body::new(Vec::new(), context.budget.charge_over(0));
+            let instance = context.identity.instance.get();
+            let mut remains = Batch::new(Arc::new(body), instance, context.world.wall_ms());
+            lost.refill(&mut remains);
+            output = vec![remains];
+        }
+        self.look_at(position);
+        if !output.is_empty() {
+            self.tap(position + 1, &mut output, context);
+            self.run(position + 1, output, context);
+        }
+    }
+
+    /// The taps that take what a stage gives out.
+    fn behind(&self, position: usize) -> impl Iterator<Item = &Tap> {
+        self.taps.iter().filter(move |tap| tap.after > position)
+    }
+
+    /// Counts at the sinks what a stage holds and has made since it was last looked at.
+    fn look_at(&mut self, position: usize) {
+        let now = self.stages[position].transform.holding();
+        let before = std::mem::replace(&mut self.known[position], now);
+        if (now.held, now.made) == (before.held, before.made) {
+            return;
+        }
+        for tap in self.behind(position) {
+            let counts = &tap.port.counts;
+            add(&counts.generated, now.made - before.made);
+            add(&counts.in_flight, now.held.saturating_sub(before.held));
+            subtract(&counts.in_flight, before.held.saturating_sub(now.held));
         }
     }
 
@@ -86,7 +177,9 @@ impl Pipeline {
         for position in first..self.stages.len() {
             let mut output = Vec::with_capacity(batches.len());
             for batch in batches {
-                self.stages[position].apply(batch, context, &mut output);
+                let known = self.known[position];
+                self.stages[position].apply(batch, known, context, &mut output);
+                self.look_at(position);
             }
             batches = output;
             self.tap(position + 1, &mut batches, context);
@@ -118,7 +211,13 @@ fn settled(mut batch: Batch) -> Arc<Batch> {
 }
 
 impl Stage {
-    fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
+    fn apply(
+        &mut self,
+        mut batch: Batch,
+        known: Holding,
+        context: &Context<'_>,
+        output: &mut Vec<Batch>,
+    ) {
         if let Some(when) = &self.when {
             set_aside(&mut batch, when, self.redacts, context);
         }
@@ -126,14 +225,12 @@ impl Stage {
         // What a broken stage leaves behind cannot be trusted: only what is needed to count it is kept.
         let (body, instance, arrived_ms) =
             (batch.body().clone(), *batch.instance(), batch.arrived_ms());
-        let census = Census::of(&batch);
+        let mut census = Census::of(&batch);
         let applied = std::panic::catch_unwind(AssertUnwindSafe(|| {
             self.transform.apply(batch, context, output)
         }));
         if applied.is_err() {
-            add(&context.ledger.broken_stages, 1);
-            let message = format!("{} broke; the records of one batch are dropped", self.name);
-            context.world.log(Level::Error, &message);
+            census.live += self.broke(known, context);
             output.truncate(given_out);
             let mut remains = Batch::new(body, instance, arrived_ms);
             census.refill(&mut remains);
@@ -147,6 +244,23 @@ impl Stage {
                     .for_each(|record| record.set_aside = false);
             }
         }
+    }
+
+    /// After a panic: says so, and gives the number of records that go with it beside those of the batch, namely what
+    /// the stage held and what it made and did not give out.
+    fn broke(&mut self, known: Holding, context: &Context<'_>) -> u64 {
+        add(&context.ledger.broken_stages, 1);
+        let message = format!("{} broke; the records at hand are dropped", self.name);
+        context.world.log(Level::Error, &message);
+        let transform = &mut self.transform;
+        let emptied = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            for lane in Lane::ALL {
+                while transform.evict(lane) > 0 {}
+            }
+            transform.holding()
+        }));
+        debug_assert!(emptied.is_ok_and(|now| now.held == 0), "{}", self.name);
+        known.held + (self.transform.holding().made - known.made)
     }
 }
 

@@ -1,24 +1,29 @@
-//! Makes room in the budget by dropping what waits for sinks.
+//! Makes room in the budget by dropping what transforms hold back and what waits for sinks.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::batch::Lane;
 use crate::budget::Budget;
+use crate::pipeline::Pipeline;
 use crate::port::Port;
 
 /// The budget and all that can be let go of when it is full.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Room {
     budget: Budget,
+    pipeline: Rc<RefCell<Pipeline>>,
     ports: Rc<[Rc<Port>]>,
 }
 
 impl Room {
-    /// Room in `budget`, made at the expense of what waits for `ports`.
-    pub fn new(budget: Budget, ports: impl IntoIterator<Item = Rc<Port>>) -> Room {
+    /// Room in `budget`, made at the expense of what the pipeline holds back and of what waits for its sinks.
+    pub fn new(budget: Budget, pipeline: Rc<RefCell<Pipeline>>) -> Room {
+        let ports = pipeline.borrow().ports().cloned().collect();
         Room {
             budget,
-            ports: ports.into_iter().collect(),
+            pipeline,
+            ports,
         }
     }
 
@@ -27,9 +32,9 @@ impl Room {
         &self.budget
     }
 
-    /// Makes room for `bytes`: least important lanes first, and first from the sink with the most; what waits for
-    /// another attempt goes before the last lane. Says whether there is room now. What is dropped is counted at its
-    /// sink.
+    /// Makes room for `bytes`: least important lanes first; of a lane first what transforms hold back, since it may be
+    /// left out in the end, then from the sink with the most; what waits for another attempt goes before the last lane.
+    /// Says whether there is room now. What is dropped is counted at its sink.
     pub fn make(&self, bytes: u64) -> bool {
         for step in [
             Step::Lane(Lane::Low),
@@ -38,6 +43,17 @@ impl Room {
             Step::Lane(Lane::High),
         ] {
             while !self.budget.fits(bytes) {
+                let held = match step {
+                    // Borrowed only by a pipeline at work, which does not ask for room.
+                    Step::Lane(lane) => self
+                        .pipeline
+                        .try_borrow_mut()
+                        .is_ok_and(|mut p| p.evict(lane)),
+                    Step::Attempts => false,
+                };
+                if held {
+                    continue;
+                }
                 let fullest = self.ports.iter().max_by_key(|port| port.held());
                 let dropped = fullest.is_some_and(|port| step.evict(port))
                     || self.ports.iter().any(|port| step.evict(port));

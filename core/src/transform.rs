@@ -1,11 +1,13 @@
 //! What a transform is.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Lane};
+use crate::budget::Budget;
 use crate::facts::Facts;
 use crate::invocation::Invocations;
 use crate::ledger::Ledger;
+use crate::port::Identity;
 use crate::view::{Scratch, Surroundings};
-use crate::world::World;
+use crate::world::{Instant, World};
 
 /// What a transform may look at, and where it counts.
 #[derive(Clone, Copy)]
@@ -16,6 +18,10 @@ pub struct Context<'a> {
     pub facts: &'a Facts,
     /// The invocations that are known.
     pub invocations: &'a Invocations,
+    /// Gives ids to records that are made.
+    pub identity: &'a Identity,
+    /// What is held back or made is charged to it.
+    pub budget: &'a Budget,
     /// Redactions, comparisons of unlike kinds.
     pub ledger: &'a Ledger,
     /// Buffers to decode into.
@@ -33,11 +39,24 @@ impl<'a> Context<'a> {
     }
 }
 
+/// What a transform holds back, and what it has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Holding {
+    /// Records that came in and have not gone out yet. They are in flight for every sink behind it.
+    pub held: u64,
+    /// Records that it made and gave out, since the start. They are generated for every sink behind it.
+    pub made: u64,
+    /// When it wants to give something out without being given anything, in running time; `None` while nothing is due.
+    pub due: Option<Instant>,
+}
+
 /// Edits batches in place, on the pipeline's own task.
 ///
 /// No input or output, no waiting, no allocation for a record that it leaves alone. Records that it takes out keep
 /// their place and get a [`Fate`](crate::batch::Fate); records that an earlier step took out are not looked at.
-/// When it panics, the live records of the batch are lost to every sink after it, and counted.
+/// Records that it holds back leave the batch, move into a [`Store`](crate::store::Store) and come out later, in
+/// batches of their own; [`holding`](Transform::holding) says how many there are.
+/// When it panics, the live records of the batch and all that it holds are lost to every sink after it, and counted.
 pub trait Transform {
     /// Takes a batch and gives out what goes on: usually the same batch.
     fn apply(&mut self, batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>);
@@ -46,7 +65,24 @@ pub trait Transform {
     /// are known to compile. Without it the first record pays.
     fn prepare(&mut self) {}
 
-    /// Gives out what was held back, because everything ends.
+    /// What it holds back. A transform that holds nothing and makes nothing has nothing to say.
+    fn holding(&self) -> Holding {
+        Holding::default()
+    }
+
+    /// Gives out what is due.
+    fn expire(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
+        let _ = (context, output);
+    }
+
+    /// Frees memory: lets go of some of what it holds back of one lane, the oldest first, and says how many records
+    /// that were. Each call frees something or gives 0.
+    fn evict(&mut self, lane: Lane) -> u64 {
+        let _ = lane;
+        0
+    }
+
+    /// Gives out what was held back, because everything ends. Nothing is held back from then on.
     fn drain(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
         let _ = (context, output);
     }

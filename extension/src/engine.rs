@@ -1,5 +1,6 @@
 //! Turns what happens outside into steps of the lifecycle, and does what it says. One task owns all of it.
 
+use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,8 +45,8 @@ pub struct Engine {
     pub decoder: Decoder,
     /// Leaves out what nobody asked for.
     pub intake: Intake,
-    /// Transforms and taps.
-    pub pipeline: Pipeline,
+    /// Transforms and taps; shared with whoever needs room for a body.
+    pub pipeline: Rc<RefCell<Pipeline>>,
     /// The sinks.
     pub ports: Vec<Rc<Port>>,
     /// Rings when a sink got on.
@@ -84,7 +85,7 @@ impl Engine {
         for _ in 0..TURNS_TO_POLL {
             tokio::task::yield_now().await;
         }
-        self.pipeline.prepare();
+        self.pipeline.borrow_mut().prepare();
         loop {
             if let Some(until) = drain {
                 self.drain(until).await;
@@ -111,6 +112,9 @@ impl Engine {
             .is_some_and(|due| due <= self.world.now())
         {
             self.expire_fragment();
+        }
+        if self.held_due().is_some_and(|due| due <= self.world.now()) {
+            self.expire_held();
         }
         if let Some(event) = self.next.take() {
             self.world.event_came();
@@ -145,10 +149,9 @@ impl Engine {
                 .filter(|at| *at > self.world.now())
                 .fold(wake, Instant::min);
         }
-        wake = self
-            .decoder
-            .fragment_due()
-            .map_or(wake, |due| due.min(wake));
+        for due in [self.decoder.fragment_due(), self.held_due()] {
+            wake = due.map_or(wake, |due| due.min(wake));
+        }
         let something = either(self.receiver.ingress.ready(), self.next.bell.rung());
         let something = either(something, self.progress.rung());
         either(something, self.world.sleep_until(wake)).await;
@@ -267,6 +270,29 @@ impl Engine {
         with(&mut self.decoder, context)
     }
 
+    /// What transforms may look at.
+    fn context(&self) -> Context<'_> {
+        Context {
+            world: &self.world,
+            facts: &self.facts,
+            invocations: &self.invocations,
+            identity: &self.identity,
+            budget: self.receiver.room.budget(),
+            ledger: &self.ledger,
+            scratch: &self.scratch,
+        }
+    }
+
+    fn held_due(&self) -> Option<Instant> {
+        self.pipeline.borrow().due()
+    }
+
+    /// What transforms held back goes on; it is gathered from now on like what has just arrived.
+    fn expire_held(&mut self) {
+        self.pipeline.borrow_mut().expire(&self.context());
+        self.step(Event::Arrived);
+    }
+
     fn expire_fragment(&mut self) {
         let now = self.world.now();
         let decoded = self.decode(|decoder, context| decoder.expire(now, context));
@@ -282,16 +308,9 @@ impl Engine {
         if decoded.events.iter().any(resumed) {
             self.begin_life(&mut decoded);
         }
-        let context = Context {
-            world: &self.world,
-            facts: &self.facts,
-            invocations: &self.invocations,
-            ledger: &self.ledger,
-            scratch: &self.scratch,
-        };
         for mut batch in decoded.batches {
             self.intake.apply(&mut batch);
-            self.pipeline.process(batch, &context);
+            self.pipeline.borrow_mut().process(batch, &self.context());
         }
         // Index and changed texts are charged once they are there; what does not fit any more makes others give way.
         self.receiver.room.make(0);
@@ -388,13 +407,6 @@ impl Engine {
         let now = self.world.now();
         let decoded = self.decode(|decoder, context| decoder.flush_fragment(now, context));
         self.process(decoded);
-        let context = Context {
-            world: &self.world,
-            facts: &self.facts,
-            invocations: &self.invocations,
-            ledger: &self.ledger,
-            scratch: &self.scratch,
-        };
-        self.pipeline.drain(&context);
+        self.pipeline.borrow_mut().drain(&self.context());
     }
 }

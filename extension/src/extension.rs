@@ -1,5 +1,6 @@
 //! The extension's whole life in Lambda: register, set up, run, drain, end.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -287,8 +288,10 @@ impl Setup {
         identity.learn(&self.facts);
         let taps = self.open_ports(&budget, &progress, &identity);
         let ports: Vec<Rc<Port>> = taps.iter().map(|tap| tap.port.clone()).collect();
+        let stages = std::mem::take(&mut self.settings.stages);
+        let pipeline = Rc::new(RefCell::new(Pipeline::new(stages, taps)));
         let ledger = Rc::new(Ledger::default());
-        let room = Room::new(budget, ports.iter().cloned());
+        let room = Room::new(budget, pipeline.clone());
         let receiver = Rc::new(Receiver::new(
             &self.address.token,
             self.managed,
@@ -333,7 +336,7 @@ impl Setup {
                 function: self.settings.receiver.function,
                 extension: self.settings.receiver.extension,
             },
-            pipeline: Pipeline::new(self.settings.stages, taps),
+            pipeline,
             ports,
             progress,
             ledger,

@@ -10,6 +10,7 @@ use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
 use tapline_core::ledger::Ledger;
 use tapline_core::level::Level;
+use tapline_core::port::Identity;
 use tapline_core::registry::{Build, TransformKind};
 use tapline_core::test_util;
 use tapline_core::transform::{Context, Transform};
@@ -49,7 +50,9 @@ impl World for Nowhere {
 pub struct Kit {
     pub ledger: Ledger,
     pub facts: Facts,
-    invocations: Invocations,
+    pub invocations: Invocations,
+    identity: Identity,
+    pub budget: Budget,
     scratch: Scratch,
 }
 
@@ -64,12 +67,14 @@ impl Kit {
                 ..Facts::default()
             },
             invocations: Invocations::default(),
+            identity: Identity::new(test_util::INSTANCE),
+            budget: Budget::new(64 << 20),
             scratch: Scratch::default(),
         }
     }
 
     pub fn batch(&self, rows: &[(&str, &str, Option<Level>)]) -> Batch {
-        test_util::batch_of(&Budget::new(64 << 20), rows)
+        test_util::batch_of(&self.budget, rows)
     }
 
     /// A batch of one function record with this raw JSON.
@@ -82,6 +87,8 @@ impl Kit {
             world: &Nowhere,
             facts: &self.facts,
             invocations: &self.invocations,
+            identity: &self.identity,
+            budget: &self.budget,
             ledger: &self.ledger,
             scratch: &self.scratch,
         };

@@ -12,6 +12,7 @@ use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
 use tapline_core::ledger::Ledger;
 use tapline_core::level::Level;
+use tapline_core::port::Identity;
 use tapline_core::registry::Build;
 use tapline_core::test_util;
 use tapline_core::transform::{Context, Transform};
@@ -77,14 +78,17 @@ const RECORDS: [&str; 7] = [
 /// Allocations of one run over the batch, after runs that filled every cache.
 fn allocations(kind: &str, config: &str) -> usize {
     let mut transform = made(kind, config);
+    let (budget, identity) = (Budget::new(1 << 20), Identity::new(test_util::INSTANCE));
     let rows: Vec<_> = RECORDS.iter().map(|raw| ("function", *raw, None)).collect();
-    let mut batch: Batch = test_util::batch_of(&Budget::new(1 << 20), &rows);
+    let mut batch: Batch = test_util::batch_of(&budget, &rows);
     let (facts, invocations) = (Facts::default(), Invocations::default());
     let (ledger, scratch) = (Ledger::default(), Scratch::default());
     let context = Context {
         world: &Nowhere,
         facts: &facts,
         invocations: &invocations,
+        identity: &identity,
+        budget: &budget,
         ledger: &ledger,
         scratch: &scratch,
     };

@@ -5,10 +5,12 @@
 use super::*;
 use crate::batch::Lane;
 use crate::budget::Budget;
+use crate::pipeline::{Pipeline, Tap};
 use crate::port::{DeliverySettings, Identity};
 use crate::sink::Parcel;
 use crate::test_util::{self, Answer, ScriptedSink, Seen, VirtualWorld};
 use proptest::prelude::*;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 struct Bench {
@@ -406,7 +408,13 @@ fn what_waits_for_an_attempt_gives_way_to_new_bodies() {
     bench.run(sink, async move {
         world.sleep(SECOND).await;
         assert!(!port.under_way.borrow().is_empty());
-        let room = crate::room::Room::new(budget.clone(), [port.clone()]);
+        let tap = Tap {
+            port: port.clone(),
+            after: 0,
+            when: None,
+        };
+        let pipeline = Rc::new(RefCell::new(Pipeline::new(vec![], vec![tap])));
+        let room = crate::room::Room::new(budget.clone(), pipeline);
         assert!(
             room.make(budget.limit()),
             "everything that waits can be let go of: {}",

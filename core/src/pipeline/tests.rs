@@ -1,5 +1,8 @@
 //! Stages, taps and fates; the ledger adds up for every sink.
 
+use std::cell::RefCell;
+use std::time::Duration;
+
 use super::*;
 use crate::bell::Bell;
 use crate::budget::Budget;
@@ -8,13 +11,17 @@ use crate::facts::Facts;
 use crate::invocation::Invocations;
 use crate::ledger::{DropReason, Ledger};
 use crate::port::{DeliverySettings, Identity};
+use crate::room::Room;
+use crate::store::Store;
 use crate::test_util::{self, VirtualWorld};
 use crate::view::Scratch;
+use crate::world::World;
 
 struct Bench {
     world: VirtualWorld,
     facts: Facts,
     invocations: Invocations,
+    identity: Identity,
     ledger: Ledger,
     scratch: Scratch,
     budget: Budget,
@@ -26,9 +33,22 @@ impl Bench {
             world: VirtualWorld::new(1),
             facts: Facts::default(),
             invocations: Invocations::default(),
+            identity: Identity::new(test_util::INSTANCE),
             ledger: Ledger::default(),
             scratch: Scratch::default(),
             budget: Budget::new(1 << 20),
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            world: &self.world,
+            facts: &self.facts,
+            invocations: &self.invocations,
+            identity: &self.identity,
+            budget: &self.budget,
+            ledger: &self.ledger,
+            scratch: &self.scratch,
         }
     }
 
@@ -38,13 +58,7 @@ impl Bench {
         taps: Vec<Tap>,
         rows: &[(&str, &str, Option<Level>)],
     ) -> Vec<Rc<Port>> {
-        let context = Context {
-            world: &self.world,
-            facts: &self.facts,
-            invocations: &self.invocations,
-            ledger: &self.ledger,
-            scratch: &self.scratch,
-        };
+        let context = self.context();
         let mut pipeline = Pipeline::new(stages, taps);
         pipeline.process(test_util::batch_of(&self.budget, rows), &context);
         pipeline.drain(&context);
@@ -221,17 +235,187 @@ fn few_records_move_out_of_a_large_body() {
     let tap = tap(0, Some("level >= error"));
     let port = tap.port.clone();
     let mut pipeline = Pipeline::new(vec![], vec![tap]);
-    let context = Context {
-        world: &bench.world,
-        facts: &bench.facts,
-        invocations: &bench.invocations,
-        ledger: &bench.ledger,
-        scratch: &bench.scratch,
-    };
+    let context = bench.context();
     let budget = Budget::new(64 << 20);
     for _ in 0..3 {
         pipeline.process(test_util::batch_of(&budget, &rows), &context);
     }
     assert!(budget.used() < 10_000, "{}", budget.used());
     assert_eq!(port.counts.in_flight.get(), 3);
+}
+
+/// Holds live records for a second, and puts one of its own behind what it gives out. Breaks at the text `"break"`.
+#[derive(Default)]
+struct Holds {
+    held: Vec<Batch>,
+    due: Option<Instant>,
+    made: u64,
+}
+
+impl Holds {
+    fn give_out(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
+        self.due = None;
+        output.append(&mut self.held);
+        let mut own = test_util::batch_of(context.budget, &[("tapline.summary", "{}", None)]);
+        own.records_mut()[0].sequence = context.identity.next();
+        self.made += 1;
+        output.push(own);
+    }
+}
+
+impl Transform for Holds {
+    fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
+        let mut store = Store::new(context.budget, 10_000, &batch).unwrap();
+        for record in batch.records().iter().filter(|record| record.is_live()) {
+            assert_ne!(batch.bytes(record.value), b"\"break\"");
+            assert!(store.push(&batch, record));
+        }
+        batch.retain(|record| !record.is_live());
+        if !store.is_empty() {
+            self.held.push(store.into_batch());
+            let due = context.world.now() + Duration::from_secs(1);
+            self.due.get_or_insert(due);
+        }
+        output.push(batch);
+    }
+
+    fn holding(&self) -> Holding {
+        let held: usize = self.held.iter().map(|batch| batch.records().len()).sum();
+        Holding {
+            held: held as u64,
+            made: self.made,
+            due: self.due,
+        }
+    }
+
+    fn expire(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
+        self.give_out(context, output);
+    }
+
+    fn evict(&mut self, _: Lane) -> u64 {
+        self.held
+            .pop()
+            .map_or(0, |batch| batch.records().len() as u64)
+    }
+
+    fn drain(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
+        self.give_out(context, output);
+    }
+}
+
+fn assert_adds_up(bench: &Bench, ports: &[Rc<Port>]) {
+    for port in ports {
+        assert_eq!(bench.ledger.check(&port.name, &port.counts), Ok(()));
+    }
+}
+
+/// Two stages that hold, and taps before, between and behind them: at every moment each sink's ledger adds up, what is
+/// held is in flight behind the stage only, and what a stage makes is generated behind it only.
+#[test]
+fn what_a_stage_holds_is_in_flight_behind_it() {
+    let bench = Bench::new();
+    let context = bench.context();
+    let taps = vec![
+        tap(0, None),
+        tap(1, Some("type == \"function\"")),
+        tap(2, None),
+    ];
+    let mut pipeline = Pipeline::new(vec![stage(Holds::default()), stage(Holds::default())], taps);
+    let ports: Vec<_> = pipeline.ports().cloned().collect();
+    let held = |ports: &[Rc<Port>]| -> Vec<u64> {
+        let in_flight = ports
+            .iter()
+            .map(|port| port.counts.in_flight.get() - queued(port));
+        in_flight.collect()
+    };
+    assert_eq!(pipeline.due(), None, "no timer while nothing is due");
+    for _ in 0..2 {
+        pipeline.process(test_util::batch_of(&bench.budget, ROWS), &context);
+        assert_adds_up(&bench, &ports);
+    }
+    assert_eq!(held(&ports), [0, 8, 8]);
+    let due = pipeline.due().unwrap();
+    assert_eq!(due, bench.world.now() + Duration::from_secs(1));
+    pipeline.expire(&context);
+    assert_eq!(held(&ports), [0, 8, 8], "just under a second");
+    bench.world.run(bench.world.sleep_until(due), vec![]);
+    pipeline.expire(&context);
+    assert_adds_up(&bench, &ports);
+    assert_eq!(
+        held(&ports),
+        [0, 0, 9],
+        "they wait in the second stage, with the first one's own"
+    );
+    let generated = |at: usize| ports[at].counts.generated.get();
+    assert_eq!((generated(0), generated(1), generated(2)), (0, 1, 1));
+    pipeline.drain(&context);
+    assert_adds_up(&bench, &ports);
+    assert_eq!(held(&ports), [0, 0, 0]);
+    assert_eq!((generated(0), generated(1), generated(2)), (0, 2, 3));
+    assert_eq!(pipeline.due(), None);
+}
+
+fn queued(port: &Port) -> u64 {
+    let mut count = 0;
+    let mut parcels = Vec::new();
+    while let Some(parcel) = port.queue.pop() {
+        count += parcel.chosen.len() as u64;
+        parcels.push(parcel);
+    }
+    for parcel in parcels {
+        let (lane, weight) = (parcel.lane, parcel.weight);
+        assert!(
+            port.queue
+                .push(lane, weight, parcel, port.settings.overflow)
+                .is_empty()
+        );
+    }
+    count
+}
+
+/// What is held gives way before what waits for sinks, and is counted as dropped by each sink behind it.
+#[test]
+fn what_a_stage_holds_can_be_let_go_of() {
+    let bench = Bench::new();
+    let taps = vec![tap(0, None), tap(1, None)];
+    let pipeline = Rc::new(RefCell::new(Pipeline::new(
+        vec![stage(Holds::default())],
+        taps,
+    )));
+    let ports: Vec<_> = pipeline.borrow().ports().cloned().collect();
+    pipeline
+        .borrow_mut()
+        .process(test_util::batch_of(&bench.budget, ROWS), &bench.context());
+    let room = Room::new(bench.budget.clone(), pipeline.clone());
+    let free = bench.budget.room();
+    assert!(room.make(free + 1));
+    assert_adds_up(&bench, &ports);
+    assert_eq!(ports[0].counts.drops().len(), 0, "its tap comes before");
+    assert_eq!(ports[1].counts.drops()[&DropReason::Memory], 4);
+    assert!(room.make(bench.budget.limit()), "then what waits for sinks");
+    assert_eq!(ports[0].counts.drops()[&DropReason::Memory], 4);
+}
+
+/// All that it held is lost with the batch at which it broke, and each record is counted once.
+#[test]
+fn a_stage_that_breaks_loses_what_it_held() {
+    let bench = Bench::new();
+    let context = bench.context();
+    let mut pipeline = Pipeline::new(
+        vec![stage(Holds::default())],
+        vec![tap(0, None), tap(1, None)],
+    );
+    let ports: Vec<_> = pipeline.ports().cloned().collect();
+    pipeline.process(test_util::batch_of(&bench.budget, ROWS), &context);
+    let rows = [
+        ("function", "\"fine\"", None),
+        ("function", "\"break\"", None),
+    ];
+    pipeline.process(test_util::batch_of(&bench.budget, &rows), &context);
+    assert_adds_up(&bench, &ports);
+    assert_eq!(ports[1].counts.drops()[&DropReason::Broken], 6);
+    assert_eq!(ports[1].counts.in_flight.get(), 0);
+    pipeline.process(test_util::batch_of(&bench.budget, ROWS), &context);
+    assert_adds_up(&bench, &ports);
+    assert_eq!(ports[1].counts.in_flight.get(), 4, "it goes on");
 }

@@ -180,6 +180,8 @@ impl Run {
             world: &self.world,
             facts: &self.facts,
             invocations: &self.invocations,
+            identity: &self.identity,
+            budget: &self.budget,
             ledger: &self.ledger,
             scratch: &self.scratch,
         }
@@ -215,6 +217,7 @@ impl Run {
             intake.apply(&mut batch);
             pipeline.process(batch, &self.context());
         }
+        pipeline.expire(&self.context());
     }
 
     /// Back-pressure: goes on when every sink has nothing left.
