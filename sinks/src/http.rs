@@ -11,7 +11,9 @@
 //! - 2xx: accepted, whatever the body says.
 //! - 429, 408, 425, 5xx but for 501 and 505: tried again, not before `Retry-After` (seconds or a date).
 //! - 413: sent again in two halves; one record alone is rejected.
-//! - other statuses, redirects too: rejected, with the status as reason.
+//! - other statuses, redirects too: rejected, with the status as reason. With `auth.sigv4` the error code decides
+//!   first: throttling that comes as 400 is tried again, and where credentials or permissions are refused all is
+//!   rejected without a request for 5 min.
 //! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again.
 //!
 //! # Limits
@@ -30,11 +32,15 @@ use hyper::header::{
 use tapline_core::config::{Field, FieldKind, Fields, Reader};
 use tapline_core::registry::{Build, SinkKind};
 use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
-use tapline_core::world::Boxed;
+use tapline_core::world::{Boxed, World};
 
+use crate::shared::aws::Gate;
 use crate::shared::classify::classify;
+use crate::shared::credentials::Missing;
+use crate::shared::fault::{Fault, Remedy, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS, not_built};
-use crate::shared::http::{Client, Outgoing};
+use crate::shared::http::{Answer, Client, Outgoing};
+use crate::shared::signed::Signed;
 use crate::shared::tls::Tls;
 use crate::shared::url::{self, Url};
 use encode::{Encoder, Framing};
@@ -193,6 +199,9 @@ struct Http {
     /// Those that are the same on every request.
     headers: HeaderMap,
     limits: CallLimits,
+    /// Signs each attempt, where `auth` says so.
+    signed: Option<Signed>,
+    gate: Gate,
 }
 
 fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Sink>> {
@@ -207,6 +216,7 @@ fn read(reader: &Reader<'_>) -> Option<Http> {
     let compression = reader.choice("compression");
     let method = reader.choice("method");
     let own_headers = headers::read(reader);
+    let signed = headers::read_signed(reader);
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
     let tls = read_tls(reader);
@@ -235,6 +245,8 @@ fn read(reader: &Reader<'_>) -> Option<Http> {
         },
         headers,
         limits: limits?,
+        signed: signed?,
+        gate: Gate::default(),
     })
 }
 
@@ -268,6 +280,9 @@ fn read_tls(reader: &Reader<'_>) -> Option<Tls> {
 
 impl Http {
     async fn send(&mut self, records: &Selection, call: &Call<'_>) -> Verdict {
+        if let Some(verdict) = self.gate.verdict(call.world) {
+            return verdict;
+        }
         let encoded = self.encoder.encode(records, call.budget);
         let mut headers = self.headers.clone();
         if encoded.gzipped {
@@ -276,17 +291,47 @@ impl Http {
         if let Ok(id) = HeaderValue::from_str(call.batch_id) {
             headers.insert(BATCH_ID, id);
         }
-        let outgoing = Outgoing {
+        let mut outgoing = Outgoing {
             method: self.method.clone(),
             headers,
             body: Bytes::clone(&encoded.body),
         };
-        let answer = self.client.send(call, &outgoing).await;
+        let answer = match &mut self.signed {
+            None => self
+                .client
+                .send(call, &outgoing)
+                .await
+                .map_err(Missing::Failed),
+            Some(signed) => signed.send(&mut self.client, call, &mut outgoing).await,
+        };
         drop(outgoing);
         self.encoder.take_back(encoded, call.budget);
         match answer {
-            Ok(answer) => classify(answer.status, &answer.headers, call.world.wall_ms()),
-            Err(failure) => failure.into(),
+            Ok(answer) => self.verdict(&answer, call.world),
+            Err(missing) => self.gate.missing(call.world, missing),
+        }
+    }
+
+    fn verdict(&mut self, answer: &Answer, world: &dyn World) -> Verdict {
+        let verdict = classify(answer.status, &answer.headers, world.wall_ms());
+        let Some(signed) = &self.signed else {
+            return verdict;
+        };
+        if verdict == Verdict::Accepted {
+            self.gate.open();
+            return verdict;
+        }
+        let fault = Fault::of(answer);
+        match fault.remedy() {
+            Remedy::Wait => verdict_of_wait(&fault, answer, world.wall_ms()),
+            Remedy::SignAnew | Remedy::Allow => {
+                let (service, reason) = (&signed.scope.service, fault.reason());
+                let line = format!(
+                    "`{service}` refuses what is signed for it: {reason}; allow the function's role to write there"
+                );
+                self.gate.shut(world, &reason, &line)
+            }
+            Remedy::Refused => verdict,
         }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct TestWorld {
     pub unreachable: Cell<bool>,
     /// What calls know of the function.
     pub facts: Facts,
+    /// What [`World::variable`] knows.
+    pub variables: RefCell<Vec<(String, String)>>,
     /// What was logged.
     pub messages: RefCell<Vec<String>>,
 }
@@ -44,8 +46,16 @@ impl TestWorld {
             connects: Cell::new(0),
             unreachable: Cell::new(false),
             facts: Facts::default(),
+            variables: RefCell::default(),
             messages: RefCell::default(),
         }
+    }
+
+    /// Sets a variable of the environment.
+    pub fn set(&self, name: &str, value: &str) {
+        let mut variables = self.variables.borrow_mut();
+        variables.retain(|(known, _)| known != name);
+        variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// A call with ten seconds of time.
@@ -77,8 +87,12 @@ impl World for TestWorld {
         7
     }
 
-    fn variable(&self, _: &str) -> Option<String> {
-        None
+    fn variable(&self, name: &str) -> Option<String> {
+        let variables = self.variables.borrow();
+        let found = variables.iter().find(|(known, _)| known == name);
+        found
+            .map(|(_, value)| value.clone())
+            .filter(|value| !value.is_empty())
     }
 
     fn connect(&self, _: &str, port: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>> {

@@ -26,7 +26,7 @@ const CHOSEN: [(&str, &str, &str); 4] = [
 ];
 
 /// What to show for keys without a default, by the table and the key.
-const SHOWN: [(&str, &str, &str); 17] = [
+const SHOWN: [(&str, &str, &str); 21] = [
     ("", "memory", "\"16MiB\""),
     ("transform", "name", "\"quiet\""),
     ("transform", "when", "'type == \"function\"'"),
@@ -50,6 +50,14 @@ const SHOWN: [(&str, &str, &str); 17] = [
     ("http", "auth.bearer", "{ env = \"TOKEN\" }"),
     ("http", "auth.basic.user", "\"tapline\""),
     ("http", "auth.basic.password", "{ env = \"PASSWORD\" }"),
+    ("http", "auth.sigv4.service", "\"es\""),
+    ("http", "auth.sigv4.region", "\"eu-west-1\""),
+    (
+        "http",
+        "auth.sigv4.role_arn",
+        "\"arn:aws:iam::123456789012:role/logs\"",
+    ),
+    ("http", "auth.sigv4.external_id", "\"tapline\""),
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
 ];

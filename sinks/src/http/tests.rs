@@ -8,7 +8,7 @@ use tokio_rustls::rustls::crypto::ring;
 
 use super::*;
 use crate::shared::test_server::Step::*;
-use crate::shared::test_server::{Server, Step};
+use crate::shared::test_server::{Server, Step, answer};
 use crate::test_world::{TestWorld, selection};
 
 mod config;
@@ -552,4 +552,62 @@ async fn a_server_without_tls_is_no_destination_for_https() {
     let mut sink = secure(&server, "localhost", None);
     let verdict = deliver(&mut sink, &TestWorld::new()).await;
     assert_eq!(verdict, retry("tls", None, false));
+}
+
+/// A world with credentials in its environment.
+fn signing_world() -> TestWorld {
+    let world = TestWorld::new();
+    world.set("AWS_ACCESS_KEY_ID", "AKID");
+    world.set("AWS_SECRET_ACCESS_KEY", "s3cret");
+    world
+}
+
+const SIGV4: &str = "auth = { sigv4 = { service = \"es\", region = \"eu-west-1\" } }";
+
+#[tokio::test]
+async fn with_sigv4_each_attempt_is_signed_as_of_its_own_time() {
+    let world = signing_world();
+    let server = Server::start(vec![vec![Take, answer("503 Busy", ""), Take, OK]]).await;
+    let mut sink = plain(&server, SIGV4);
+    assert_eq!(deliver(&mut sink, &world).await, retry("503", None, true));
+    world.wall_ms.set(world.wall_ms.get() + 3_600_000);
+    assert_eq!(deliver(&mut sink, &world).await, Verdict::Accepted);
+    let requests = server.requests();
+    for (request, hour) in requests.iter().zip(["09", "10"]) {
+        let text = String::from_utf8_lossy(request);
+        assert!(
+            text.contains(&format!("x-amz-date: 20260314T{hour}2653Z\r\n")),
+            "{text}"
+        );
+        assert!(
+            text.contains("SignedHeaders=content-type;host;x-amz-date, Signature="),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn with_sigv4_a_refusal_is_told_once_and_sends_nothing_for_five_minutes() {
+    let world = signing_world();
+    let denied = answer(
+        "403 No",
+        "{\"__type\":\"AccessDeniedException\",\"Message\":\"s3cret\"}",
+    );
+    let server = Server::start(vec![vec![Take, denied, Take, OK]]).await;
+    let mut sink = plain(&server, SIGV4);
+    let rejected = Verdict::Rejected("AccessDeniedException".into());
+    for _ in 0..3 {
+        assert_eq!(deliver(&mut sink, &world).await, rejected);
+    }
+    assert_eq!(server.requests().len(), 1);
+    let messages = world.messages.borrow().clone();
+    assert_eq!(messages.len(), 1);
+    assert!(
+        messages[0].contains("`es`") && !messages[0].contains("s3cret"),
+        "{messages:?}"
+    );
+    let throttled = answer("400 Bad", "{\"__type\":\"ThrottlingException\"}");
+    let server = Server::start(vec![vec![Take, throttled]]).await;
+    let verdict = deliver(&mut plain(&server, SIGV4), &world).await;
+    assert_eq!(verdict, retry("ThrottlingException", None, true));
 }

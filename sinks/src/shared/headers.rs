@@ -5,6 +5,10 @@ use tapline_core::config::{
     Data, Field, FieldKind, Fields, Kind, Reader, Secret, Severity, Spanned,
 };
 
+use super::aws;
+use super::signed::Signed;
+use super::sigv4::Scope;
+
 /// Headers that the client sets itself, or that would change how a request is read.
 const RESERVED: [&str; 12] = [
     "connection",
@@ -39,11 +43,24 @@ pub(crate) const AUTH_FIELDS: Fields = &[
     },
     Field {
         name: "sigv4",
-        kind: FieldKind::Any,
+        kind: FieldKind::Table(SIGV4_FIELDS),
         default: "",
         required: false,
-        doc: "Signing with the credentials of the function. Not in this version.",
+        doc: "Signature with the credentials of the function, or of a role, for services of AWS.",
     },
+];
+
+const SIGV4_FIELDS: Fields = &[
+    Field {
+        name: "service",
+        kind: FieldKind::Text,
+        default: "",
+        required: true,
+        doc: "Name that the service signs under, for example `es`, `aoss`, `logs` or `execute-api`.",
+    },
+    aws::REGION,
+    aws::ROLE_ARN,
+    aws::EXTERNAL_ID,
 ];
 
 const BASIC_FIELDS: Fields = &[
@@ -78,6 +95,10 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<HeaderMap> {
     }
     if reader.has("auth") {
         let authorization = read_auth(reader);
+        if let Some(None) = authorization {
+            return right.then_some(headers);
+        }
+        let authorization = authorization.flatten();
         if let (true, Some(span)) = (headers.contains_key(AUTHORIZATION), reader.key_span("auth")) {
             let help = "leave out `auth` or the header `authorization`";
             reader.error(span, "`auth` and `headers` both set `authorization`", help);
@@ -139,19 +160,17 @@ fn value(
     }
 }
 
-fn read_auth(reader: &Reader<'_>) -> Option<HeaderValue> {
+/// The value of `authorization`, if it is the same on every request. `None` after it reported what is wrong.
+fn read_auth(reader: &Reader<'_>) -> Option<Option<HeaderValue>> {
     let auth = reader.table("auth")?;
-    if let Some(span) = auth.key_span("sigv4") {
-        not_built(reader, span, "`sigv4`");
-        return None;
-    }
-    match (auth.has("bearer"), auth.has("basic")) {
-        (true, false) => {
+    let value = match (auth.has("bearer"), auth.has("basic"), auth.has("sigv4")) {
+        (false, false, true) => return Some(None),
+        (true, false, false) => {
             let token = auth.secret("bearer")?;
             let text = format!("Bearer {}", token.value.expose());
             value(reader, "`bearer`", text.as_bytes(), &token)
         }
-        (false, true) => {
+        (false, true, false) => {
             let basic = auth.table("basic")?;
             let (user, password) = (basic.text("user"), basic.secret("password"));
             let (user, password) = (user?, password?);
@@ -165,11 +184,39 @@ fn read_auth(reader: &Reader<'_>) -> Option<HeaderValue> {
             value(reader, "`basic`", text.as_bytes(), &password)
         }
         _ => {
-            let help = "write `{ bearer = … }` or `{ basic = { user = …, password = … } }`";
+            let help = "write `{ bearer = … }`, `{ basic = { user = …, password = … } }` or `{ sigv4 = { service = … } }`";
             reader.error(auth.header(), "`auth` takes exactly one of its keys", help);
             None
         }
+    };
+    value.map(Some)
+}
+
+/// What signs the requests, where `auth.sigv4` is there. `None` after it reported what is wrong.
+pub(crate) fn read_signed(reader: &Reader<'_>) -> Option<Option<Signed>> {
+    if !reader.has("auth") {
+        return Some(None);
     }
+    let auth = reader.table("auth")?;
+    if !auth.has("sigv4") {
+        return Some(None);
+    }
+    let sigv4 = auth.table("sigv4")?;
+    let (service, region) = (sigv4.text("service"), aws::read_region(&sigv4));
+    let provider = aws::read_provider(&sigv4);
+    let service = service?;
+    // It becomes part of a header; what signs under it is AWS's to say.
+    let is_service = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if service.value.is_empty() || !service.value.bytes().all(is_service) {
+        let help = "write the name that the service signs under, for example `es` or `aoss`";
+        reader.error(service.span, "this is no name of a service", help);
+        return None;
+    }
+    let scope = Scope {
+        region: region?,
+        service: service.value,
+    };
+    Some(Some(Signed::new(scope, provider?)))
 }
 
 /// Reports a key that the contract knows and this version does not.

@@ -116,6 +116,11 @@ impl Client {
         }
     }
 
+    /// Where it sends to.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// Sends a request and waits for its answer, until the call's deadline.
     ///
     /// A request that fails on a kept connection before any byte of an answer is sent once more, at once, on a fresh

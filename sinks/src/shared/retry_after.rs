@@ -14,11 +14,13 @@ pub(super) fn parse(value: &[u8], wall_ms: i64) -> Option<Duration> {
         // Too many digits for 64 bits are many seconds.
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
-    let wait_ms = date_ms(text)?.saturating_sub(wall_ms);
+    let wait_ms = date_ms(text.as_bytes())?.saturating_sub(wall_ms);
     Some(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
 }
 
-fn date_ms(text: &str) -> Option<i64> {
+/// A date of HTTP in milliseconds since 1970.
+pub(super) fn date_ms(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?.trim_ascii();
     let mut words = [""; 6];
     let mut found = text.split([' ', ',', '-']).filter(|word| !word.is_empty());
     for word in &mut words {

@@ -28,6 +28,13 @@ pub(crate) enum Step {
     Reset,
 }
 
+/// An answer with a body; `head` is the status, and further headers behind `\r\n`.
+pub(crate) fn answer(head: &str, body: &str) -> Step {
+    let length = body.len();
+    let text = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\n\r\n{body}");
+    Step::Say(text.leak())
+}
+
 /// A running server.
 pub(crate) struct Server {
     pub port: u16,
@@ -126,8 +133,9 @@ async fn request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Vec<u8>> {
     let head = String::from_utf8_lossy(&bytes).to_lowercase();
     let length = head
         .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
-    let mut body = vec![0; length?.parse().ok()?];
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .unwrap_or("0");
+    let mut body = vec![0; length.parse().ok()?];
     stream.read_exact(&mut body).await.ok()?;
     bytes.extend(body);
     Some(bytes)

@@ -69,7 +69,27 @@ fn what_cannot_be_meant_is_refused_with_a_remedy() {
             "auth = { basic = { user = \"a\" } }",
             "lacks the key `password`",
         ),
-        ("auth = { sigv4 = {} }", "`sigv4` is not in this version"),
+        ("auth = { sigv4 = {} }", "lacks the key `service`"),
+        (
+            "auth = { sigv4 = { service = \"a b\" } }",
+            "no name of a service",
+        ),
+        (
+            "auth = { sigv4 = { service = \"es\", region = \"a/b\" } }",
+            "no region of AWS",
+        ),
+        (
+            "auth = { sigv4 = { service = \"es\", role_arn = \"me\" } }",
+            "no ARN of a role",
+        ),
+        (
+            "auth = { sigv4 = { service = \"es\", external_id = \"x\" } }",
+            "and there is none",
+        ),
+        (
+            "auth = { sigv4 = { service = \"es\" }, bearer = \"s3cret\" }",
+            "exactly one",
+        ),
         (
             "auth = { bearer = \"s3cret\" }\nheaders = { Authorization = \"s3cret\" }",
             "both set `authorization`",
