@@ -146,7 +146,8 @@ impl fmt::Debug for Template {
     }
 }
 
-fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
+/// Appends a value as templates render it.
+pub fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Missing | Value::Other => {}
         Value::Text(text) => out.extend_from_slice(text.as_bytes()),

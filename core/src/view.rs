@@ -6,12 +6,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::batch::{Batch, Record};
-use crate::expr::{Name, Path, Segment, Source, Value};
+use crate::expr::{Name, Path, Segment, Source, Subject, Value};
 use crate::facts::Facts;
 use crate::invocation::{Invocation, Invocations};
 use crate::json;
 use crate::level::Level;
 use crate::recognise::{self, Recognised};
+use crate::template;
 
 /// Buffers that are used again, so that looking at escaped text costs no allocation in the steady state.
 #[derive(Debug, Default)]
@@ -140,15 +141,44 @@ impl<'a> View<'a> {
     /// The message: the text behind what the runtime put before it, or of JSON its `message`, `msg` or
     /// `errorMessage`; else all of the text, without its final newline.
     pub fn message(&self) -> Cow<'_, [u8]> {
+        match self.raw_message() {
+            (message, true) => json::unescape(message),
+            (message, false) => Cow::Borrowed(message),
+        }
+    }
+
+    /// The message, and whether it still has its JSON escapes.
+    fn raw_message(&self) -> (&[u8], bool) {
         let text = self.text();
         let Some(range) = self.recognised().message.clone() else {
-            return Cow::Borrowed(trim_newline(text));
+            return (trim_newline(text), false);
         };
         let message = &text[range];
         match (self.shape(), json::string_inside(message)) {
-            (Shape::Object, Some(inside)) => json::unescape(inside),
-            _ => Cow::Borrowed(trim_newline(message)),
+            (Shape::Object, Some(inside)) => (inside, true),
+            _ => (trim_newline(message), false),
         }
+    }
+
+    /// Appends the text of a value; `false`, with nothing appended, where there is none. A number is written as it
+    /// stands in the record; an array, an object and null count as none. Needs no memory beside `out`.
+    pub fn write(&self, subject: &Subject, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        match subject {
+            Subject::Name(Name::Message) => match self.raw_message() {
+                (message, true) => json::unescape_into(message, out),
+                (message, false) => out.extend_from_slice(message),
+            },
+            Subject::Name(name) => template::write_value(&self.name(name), out),
+            Subject::Path(path) => match self.raw_at(&path.segments) {
+                Some(raw) if raw.first() == Some(&b'"') => {
+                    json::unescape_into(json::string_inside(raw).unwrap_or_default(), out)
+                }
+                None | Some([b'{' | b'[' | b'n', ..]) => {}
+                Some(raw) => out.extend_from_slice(raw),
+            },
+        }
+        out.len() > start
     }
 
     /// The invocation that the record belongs to.
@@ -382,6 +412,29 @@ mod tests {
         assert_eq!(at(r#""plain""#, ".a"), "missing");
         assert_eq!(at(r#"{"a":1}"#, ".a.b"), "missing");
         assert_eq!(at(r#"[10,20]"#, ".[1]"), "number 20");
+    }
+
+    #[test]
+    fn the_text_of_a_value_is_written_as_it_stands() {
+        let names = crate::expr::Names { env: &[] };
+        let written = |value: &str, subject: &str| {
+            let subject = Subject::parse(subject, &names).unwrap();
+            let mut out = b"before ".to_vec();
+            let there = on(value, |view| view.write(&subject, &mut out));
+            let text = String::from_utf8(out.split_off(7)).unwrap();
+            assert_eq!(there, !text.is_empty());
+            text
+        };
+        let object = r#"{"message":"caf\u00e9 \"x\"","n":12345678901234567890,"t":true,"o":{},"e":"","z":null}"#;
+        assert_eq!(written(object, "message"), "café \"x\"");
+        assert_eq!(written(object, ".message"), "café \"x\"");
+        assert_eq!(written(object, ".n"), "12345678901234567890");
+        assert_eq!(written(object, ".t"), "true");
+        for none in [".o", ".e", ".z", ".absent", "request_id"] {
+            assert_eq!(written(object, none), "", "{none}");
+        }
+        assert_eq!(written(r#""[INFO] a\n""#, "message"), "a");
+        assert_eq!(written(r#""x""#, "level"), "INFO");
     }
 
     #[test]

@@ -19,6 +19,12 @@ pub fn members(rendered: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
+/// The raw value of a member; of equal keys the last counts.
+pub fn get<'a>(rendered: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    let named = members(rendered).filter(|(escaped, _)| json::key_is(escaped, key));
+    named.last().map(|(_, value)| value)
+}
+
 /// Appends all members but those with this key.
 pub fn without(rendered: &[u8], key: &str, out: &mut Vec<u8>) {
     for (escaped, value) in members(rendered) {

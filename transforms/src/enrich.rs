@@ -1,27 +1,32 @@
-//! `enrich`: sets and removes values, in the record's JSON or beside it.
+//! `enrich`: sets, moves, looks up and removes values, in the record's JSON or beside it.
 //!
-//! `set` is a table of templates. A key that begins with `.` writes into the record's JSON (an object, or text that
-//! holds one, which stays text); any other key becomes an attribute. Objects on the way are made where they are
-//! missing. A value that is there is replaced. `remove` takes out paths and attributes and is applied first. All
-//! templates see the record as it came in, and what they give is always a string.
+//! A place that begins with `.`, such as `.user.tier`, is in the record's JSON (an object, or text that holds one,
+//! which stays text); any other is the name of an attribute. Four steps, in this order:
 //!
-//! An attribute or value whose template renders empty is left out. Into a record that is no JSON object, or through a
-//! value that is no object, nothing is written: text stays as it is. Lines in CloudWatch's embedded metric format are
-//! left alone.
+//! 1. `remove` takes out places.
+//! 2. `rename` moves values to other places, as they are: a number stays a number.
+//! 3. `resource` sets OpenTelemetry's resource attributes, and `lookup` finds a value of the record in a table and sets
+//!    what stands there.
+//! 4. `set` writes templates, always as text.
+//!
+//! Objects on the way are made where they are missing, and a value that is there is replaced. `lookup` and templates
+//! see the record as it came in. What is missing, or renders empty, leaves the record as it is. Into a record that is no
+//! JSON object, or through a value that is no object, nothing is written: text stays as it is. Lines in CloudWatch's
+//! embedded metric format are left alone.
 //!
 //! # Limits
 //!
 //! Attributes that would take a record beyond
 //! [`ATTRIBUTES_BYTES_MAX`](tapline_core::limits::ATTRIBUTES_BYTES_MAX) are left out. Paths name keys of objects only,
-//! no places in arrays.
+//! no places in arrays. [`RENAMES_MAX`], [`LOOKUPS_MAX`], [`TABLE_ENTRIES_MAX`], [`TABLE_TEXT_BYTES_MAX`].
 
 use tapline_core::batch::{Batch, Record, Slice};
-use tapline_core::config::{Field, FieldKind, Fields, Kind, Reader, Severity, Spanned};
-use tapline_core::expr::{Path, Segment};
+use tapline_core::config::{Field, FieldKind, Fields};
 use tapline_core::json;
 use tapline_core::limits::ATTRIBUTES_BYTES_MAX;
-use tapline_core::registry::{Build, TransformKind};
-use tapline_core::template::{Allow, Moment, Template};
+use tapline_core::registry::TransformKind;
+use tapline_core::resource;
+use tapline_core::template::{Moment, Template};
 use tapline_core::time;
 use tapline_core::transform::{Context, Transform};
 use tapline_core::view::View;
@@ -29,13 +34,32 @@ use tapline_core::view::View;
 use crate::attributes;
 
 mod edit;
+mod load;
+mod lookup;
+
+use lookup::Lookup;
+
+/// Most values that one `enrich` moves.
+const RENAMES_MAX: usize = 64;
+
+/// Most tables that one `enrich` looks into.
+const LOOKUPS_MAX: usize = 16;
+
+/// Most entries of one table.
+const TABLE_ENTRIES_MAX: usize = 4_096;
+
+/// Longest key and longest value of a table, in bytes.
+const TABLE_TEXT_BYTES_MAX: usize = 1_024;
+
+/// Largest buffer that is kept for the next batch, in bytes.
+const BUFFER_BYTES_MAX: usize = 256 << 10;
 
 /// The row of the registry.
 pub const KIND: TransformKind = TransformKind {
     name: "enrich",
     feature: "enrich",
     fields: FIELDS,
-    build: Some(build),
+    build: Some(load::build),
     redacts: false,
 };
 
@@ -53,245 +77,315 @@ const FIELDS: Fields = &[
         kind: FieldKind::List(&FieldKind::Text),
         default: "[]",
         required: false,
-        doc: "What to take out before `set`: paths such as `.debug`, or names of attributes.",
+        doc: "What to take out before all else: paths such as `.debug`, or names of attributes.",
     },
     Field {
         name: "rename",
-        kind: FieldKind::Any,
+        kind: FieldKind::Map(&FieldKind::Text),
         default: "",
         required: false,
-        doc: "Moves values to other keys. Not in this version.",
+        doc: "Values to move, from key to key, one after the other and as they are. At most 64.",
     },
     Field {
         name: "lookup",
         kind: FieldKind::Any,
         default: "",
         required: false,
-        doc: "Sets a value by another one. Not in this version.",
+        doc: "Sets a value by another one: `by` is a name or a path, `table` has up to 4,096 texts by text, `into` is \
+              where the text goes. A list of such tables looks up several. A value that is not in the table changes \
+              nothing.",
+    },
+    Field {
+        name: "resource",
+        kind: FieldKind::Boolean,
+        default: "false",
+        required: false,
+        doc: "Whether to set OpenTelemetry's resource attributes (`faas.name`, `cloud.region`, `service.name`, …), with \
+              those of `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`. For destinations that know no resource.",
     },
 ];
 
-fn build(reader: &Reader<'_>, build: &Build<'_>) -> Option<Box<dyn Transform>> {
-    let mut built = true;
-    for key in ["rename", "lookup"] {
-        if let Some(span) = reader.key_span(key) {
-            let message = format!("`{key}` of enrich is not in this version");
-            let help = "remove it; `set` and `remove` can move a value: `set = { \".message\" = \"{.msg}\" }`";
-            reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
-            built = false;
-        }
-    }
-    let mut enrich = Enrich::default();
-    for (key, source) in reader.map_of_text("set") {
-        let template = match Template::parse(&source.value, &build.names, Allow::Record) {
-            Ok(template) => Some(template),
-            Err(problems) => {
-                for problem in problems {
-                    let span = reader.inside(&source, problem.span);
-                    reader.error(span, problem.message, problem.help);
-                }
-                None
-            }
-        };
-        match (target(reader, &key), template) {
-            (Some(Target::Path(keys)), Some(template)) => {
-                enrich.values.push(Setter { keys, template })
-            }
-            (Some(Target::Attribute(name)), Some(template)) => {
-                enrich.all_fixed.get_or_insert(true);
-                enrich.all_fixed = enrich.all_fixed.map(|all| all && template.is_fixed());
-                enrich.attributes.push((name, template));
-            }
-            _ => built = false,
-        }
-    }
-    for place in reader.list_of_text("remove")? {
-        match target(reader, &place) {
-            Some(Target::Path(keys)) => enrich.removed_values.push(keys),
-            Some(Target::Attribute(name)) => enrich.removed_attributes.push(name),
-            None => built = false,
-        }
-    }
-    built.then(|| Box::new(enrich) as Box<dyn Transform>)
-}
-
-/// Where a value is set or removed.
-enum Target {
+/// Where a value stands: in the record's JSON, or beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
     Path(Vec<Box<str>>),
     Attribute(String),
 }
 
-fn target(reader: &Reader<'_>, place: &Spanned<String>) -> Option<Target> {
-    if place.value.is_empty() {
-        let help = "name an attribute, or a path such as `.user.id`";
-        reader.error(place.span.clone(), "the key is empty", help);
-        return None;
-    }
-    if !place.value.starts_with('.') {
-        return Some(Target::Attribute(place.value.clone()));
-    }
-    let path = match Path::parse(&place.value) {
-        Ok(path) => path,
-        Err(problem) => {
-            let span = reader.inside(place, problem.span);
-            reader.error(span, problem.message, problem.help);
-            return None;
-        }
-    };
-    let mut keys = Vec::new();
-    for segment in path.segments {
-        let Segment::Key(key) = segment else {
-            let message = format!("{} names a place in an array", reader.quote(place));
-            let help = "write the key that holds the array";
-            reader.error(place.span.clone(), message, help);
-            return None;
-        };
-        keys.push(key);
-    }
-    Some(Target::Path(keys))
-}
-
-struct Setter {
-    keys: Vec<Box<str>>,
-    template: Template,
-}
-
+/// What is done to each record.
 #[derive(Default)]
 struct Enrich {
-    attributes: Vec<(String, Template)>,
-    values: Vec<Setter>,
-    removed_attributes: Vec<String>,
-    removed_values: Vec<Vec<Box<str>>>,
-    /// Whether every attribute is the same for all records; `None` where there is no attribute.
-    all_fixed: Option<bool>,
+    removed: Vec<Place>,
+    renamed: Vec<(Place, Place)>,
+    lookups: Vec<Lookup>,
+    set: Vec<(Place, Template)>,
+    resource: bool,
+    work: Work,
+}
+
+/// Buffers of the record at hand; used again for the next.
+#[derive(Default)]
+struct Work {
+    attributes: Vec<u8>,
+    /// The record's text, where it holds an object that is to be edited; else empty.
+    text: Vec<u8>,
+    next: Vec<u8>,
+    value: Vec<u8>,
+    rendered: Vec<u8>,
+    attributes_changed: bool,
+    text_changed: bool,
 }
 
 impl Transform for Enrich {
     fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
-        // Records without attributes of their own share one slice where no template names a record.
+        let mut work = std::mem::take(&mut self.work);
+        let resource = self.rendered_resource(context);
+        let fixed = self.has_fixed_attributes();
+        // Records without attributes of their own share one slice where no step looks at the record.
         let mut shared: Option<Slice> = None;
         for position in 0..batch.records().len() {
             let record = &batch.records()[position];
             if !record.is_live() || record.embedded_metrics {
                 continue;
             }
-            let sharing = record.attributes.is_empty() && self.all_fixed == Some(true);
-            let attributes = match shared {
-                Some(slice) if sharing => Some(slice),
-                _ => self.set_attributes(&mut batch, position, context),
+            let sharing = fixed && record.attributes.is_empty();
+            let known = shared.filter(|_| sharing);
+            let moment = moment(&batch, record);
+            let view = View::new(&batch, record, context.surroundings());
+            work.begin(batch.bytes(record.attributes));
+            if self.edits_values() {
+                work.take_text(&view);
+            }
+            if known.is_none() || self.edits_values() {
+                self.edit(&mut work, &resource, &view, &moment);
+            }
+            drop(view);
+            let attributes = match known {
+                Some(slice) => Some(slice),
+                None if work.attributes_changed => Some(batch.keep(&work.attributes)),
+                None => None,
             };
             if sharing {
                 shared = attributes;
             }
-            let value = self.edit_value(&mut batch, position, context);
+            let value = work
+                .text_changed
+                .then(|| work.keep_text(&mut batch, position));
             let record = &mut batch.records_mut()[position];
             record.attributes = attributes.unwrap_or(record.attributes);
             record.value = value.unwrap_or(record.value);
         }
+        work.end();
+        self.work = work;
         output.push(batch);
     }
 }
 
 impl Enrich {
-    /// The record's attributes afterwards; `None` where they stay.
-    fn set_attributes(
+    fn edit(
         &self,
-        batch: &mut Batch,
-        position: usize,
-        context: &Context<'_>,
-    ) -> Option<Slice> {
-        let record = &batch.records()[position];
-        if self.attributes.is_empty()
-            && (record.attributes.is_empty() || self.removed_attributes.is_empty())
-        {
-            return None;
+        work: &mut Work,
+        resource: &[(Place, Vec<u8>)],
+        view: &View<'_>,
+        moment: &Moment,
+    ) {
+        for place in &self.removed {
+            work.remove(place);
         }
-        let scratch = context.scratch;
-        let (mut now, mut next) = (scratch.take(), scratch.take());
-        let (mut text, mut quoted) = (scratch.take(), scratch.take());
-        now.extend_from_slice(batch.bytes(record.attributes));
-        for name in &self.removed_attributes {
-            next.clear();
-            attributes::without(&now, name, &mut next);
-            std::mem::swap(&mut now, &mut next);
+        for (from, to) in &self.renamed {
+            work.rename(from, to);
         }
-        let moment = moment(batch, record);
-        let view = View::new(batch, record, context.surroundings());
-        for (name, template) in &self.attributes {
-            text.clear();
-            template.render(&view, &moment, &mut text);
-            if text.is_empty() {
-                continue;
-            }
-            quoted.clear();
-            json::quote_into(&text, &mut quoted);
-            next.clear();
-            attributes::with(&now, name, &quoted, &mut next);
-            if next.len() <= ATTRIBUTES_BYTES_MAX {
-                std::mem::swap(&mut now, &mut next);
+        for (place, value) in resource {
+            work.set(place, value);
+        }
+        for lookup in &self.lookups {
+            work.rendered.clear();
+            if let Some(value) = lookup.find(view, &mut work.rendered) {
+                work.set(&lookup.into, value);
             }
         }
-        drop(view);
-        let slice = batch.keep(&now);
-        for buffer in [now, next, text, quoted] {
-            scratch.give_back(buffer);
+        for (place, template) in &self.set {
+            work.render(template, view, moment);
+            if !work.rendered.is_empty() {
+                let value = std::mem::take(&mut work.value);
+                work.set(place, &value);
+                work.value = value;
+            }
         }
-        Some(slice)
     }
 
-    /// The record's value afterwards; `None` where it stays.
-    fn edit_value(
-        &self,
-        batch: &mut Batch,
-        position: usize,
-        context: &Context<'_>,
-    ) -> Option<Slice> {
-        if self.values.is_empty() && self.removed_values.is_empty() {
-            return None;
+    fn edits_values(&self) -> bool {
+        let in_record = |place: &Place| matches!(place, Place::Path(_));
+        self.removed.iter().any(in_record)
+            || self
+                .renamed
+                .iter()
+                .any(|(from, to)| in_record(from) || in_record(to))
+            || self.lookups.iter().any(|lookup| in_record(&lookup.into))
+            || self.set.iter().any(|(place, _)| in_record(place))
+    }
+
+    /// Whether records without attributes all get the same ones.
+    fn has_fixed_attributes(&self) -> bool {
+        let beside = |place: &Place| matches!(place, Place::Attribute(_));
+        let mut set = self.set.iter().filter(|(place, _)| beside(place));
+        set.all(|(_, template)| template.is_fixed())
+            && !self.renamed.iter().any(|(_, to)| beside(to))
+            && !self.lookups.iter().any(|lookup| beside(&lookup.into))
+    }
+
+    /// The resource attributes as they are now: account and ARN are learnt on the way.
+    fn rendered_resource(&self, context: &Context<'_>) -> Vec<(Place, Vec<u8>)> {
+        if !self.resource {
+            return Vec::new();
         }
-        let record = &batch.records()[position];
-        let view = View::new(batch, record, context.surroundings());
-        let text = view.text();
-        if text.trim_ascii_start().first() != Some(&b'{') || json::whole_value(text).is_none() {
-            return None;
-        }
-        let scratch = context.scratch;
-        let (mut now, mut next) = (scratch.take(), scratch.take());
-        let (mut rendered, mut quoted) = (scratch.take(), scratch.take());
-        now.extend_from_slice(text);
-        let mut changed = false;
-        for keys in &self.removed_values {
-            if edit::remove(&now, keys, &mut next) {
-                std::mem::swap(&mut now, &mut next);
-                changed = true;
+        let rendered = resource::attributes(context.facts).into_iter();
+        let rendered = rendered.map(|(key, value)| {
+            let mut json = Vec::new();
+            match value {
+                resource::Value::Text(text) => json::quote_into(text.as_bytes(), &mut json),
+                resource::Value::Integer(number) => json.extend(number.to_string().bytes()),
             }
-        }
-        let moment = moment(batch, record);
-        for setter in &self.values {
-            rendered.clear();
-            setter.template.render(&view, &moment, &mut rendered);
-            quoted.clear();
-            json::quote_into(&rendered, &mut quoted);
-            if !rendered.is_empty() && edit::set(&now, &setter.keys, &quoted, &mut next) {
-                std::mem::swap(&mut now, &mut next);
-                changed = true;
-            }
-        }
-        let was_text = view.raw().first() == Some(&b'"');
-        drop(view);
-        let slice = changed.then(|| {
-            if was_text {
-                next.clear();
-                json::quote_into(&now, &mut next);
-                batch.keep(&next)
-            } else {
-                batch.keep(&now)
-            }
+            (Place::Attribute(key.to_owned()), json)
         });
-        for buffer in [now, next, rendered, quoted] {
-            scratch.give_back(buffer);
+        rendered.collect()
+    }
+}
+
+impl Work {
+    fn begin(&mut self, attributes: &[u8]) {
+        self.attributes.clear();
+        self.attributes.extend_from_slice(attributes);
+        self.text.clear();
+        self.attributes_changed = false;
+        self.text_changed = false;
+    }
+
+    fn take_text(&mut self, view: &View<'_>) {
+        let text = view.text();
+        if text.trim_ascii_start().first() == Some(&b'{') && json::whole_value(text).is_some() {
+            self.text.extend_from_slice(text);
         }
-        slice
+    }
+
+    /// The text for a template, quoted into `value`; `rendered` is empty where it gives none.
+    fn render(&mut self, template: &Template, view: &View<'_>, moment: &Moment) {
+        self.rendered.clear();
+        template.render(view, moment, &mut self.rendered);
+        self.value.clear();
+        json::quote_into(&self.rendered, &mut self.value);
+    }
+
+    fn set(&mut self, place: &Place, value: &[u8]) {
+        match place {
+            Place::Path(keys) => {
+                if edit::set(&self.text, keys, value, &mut self.next) {
+                    self.take_next_text();
+                }
+            }
+            Place::Attribute(name) => {
+                self.next.clear();
+                attributes::with(&self.attributes, name, value, &mut self.next);
+                if self.next.len() <= ATTRIBUTES_BYTES_MAX {
+                    self.take_next_attributes();
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, place: &Place) {
+        match place {
+            Place::Path(keys) => {
+                if edit::remove(&self.text, keys, &mut self.next) {
+                    self.take_next_text();
+                }
+            }
+            Place::Attribute(name) => {
+                self.next.clear();
+                attributes::without(&self.attributes, name, &mut self.next);
+                if self.next.len() < self.attributes.len() {
+                    self.take_next_attributes();
+                }
+            }
+        }
+    }
+
+    /// Moves a value as it is. Where it cannot stand at its new place, it stays at the old one.
+    fn rename(&mut self, from: &Place, to: &Place) {
+        let found = match from {
+            Place::Path(keys) => edit::get(&self.text, keys).map(|range| &self.text[range]),
+            Place::Attribute(name) => attributes::get(&self.attributes, name),
+        };
+        let Some(found) = found else { return };
+        self.value.clear();
+        self.value.extend_from_slice(found);
+        let value = std::mem::take(&mut self.value);
+        match (from, to) {
+            (Place::Path(old), Place::Path(new)) => {
+                // The old place goes first: the new one may lie inside of it, or around it.
+                let moved = edit::remove(&self.text, old, &mut self.next)
+                    && edit::set(&self.next, new, &value, &mut self.rendered);
+                if moved {
+                    std::mem::swap(&mut self.text, &mut self.rendered);
+                    self.text_changed = true;
+                }
+            }
+            (Place::Path(_), Place::Attribute(_)) => {
+                let before = self.attributes_changed;
+                self.attributes_changed = false;
+                self.set(to, &value);
+                if self.attributes_changed {
+                    self.remove(from);
+                }
+                self.attributes_changed |= before;
+            }
+            (Place::Attribute(_), Place::Path(new)) => {
+                if edit::set(&self.text, new, &value, &mut self.next) {
+                    self.take_next_text();
+                    self.remove(from);
+                }
+            }
+            (Place::Attribute(_), Place::Attribute(_)) => {
+                self.remove(from);
+                self.set(to, &value);
+            }
+        }
+        self.value = value;
+    }
+
+    fn take_next_text(&mut self) {
+        std::mem::swap(&mut self.text, &mut self.next);
+        self.text_changed = true;
+    }
+
+    fn take_next_attributes(&mut self) {
+        std::mem::swap(&mut self.attributes, &mut self.next);
+        self.attributes_changed = true;
+    }
+
+    /// The edited text beside the body; text that held the object stays text.
+    fn keep_text(&mut self, batch: &mut Batch, position: usize) -> Slice {
+        let before = batch.bytes(batch.records()[position].value);
+        if before.first() != Some(&b'"') {
+            return batch.keep(&self.text);
+        }
+        self.next.clear();
+        json::quote_into(&self.text, &mut self.next);
+        batch.keep(&self.next)
+    }
+
+    /// One huge record must not hold its size for ever.
+    fn end(&mut self) {
+        for buffer in [
+            &mut self.attributes,
+            &mut self.text,
+            &mut self.next,
+            &mut self.value,
+            &mut self.rendered,
+        ] {
+            buffer.clear();
+            buffer.shrink_to(BUFFER_BYTES_MAX);
+        }
     }
 }
 

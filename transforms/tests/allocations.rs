@@ -118,5 +118,9 @@ fn records_that_stay_cost_no_allocation() {
     assert_eq!(allocations("redact", anchored), 0);
     assert_eq!(allocations("filter", "keep = 'level >= info'"), 0);
     assert_eq!(allocations("sample", "rate = 0.5"), 0);
-    assert_eq!(allocations("enrich", "remove = ['.absent', 'absent']"), 0);
+    let enrich = "remove = ['.absent', 'absent']\nrename = { '.absent' = 'b', absent = '.c' }\n\
+                  lookup = { by = '.n', table = { absent = 'x' }, into = 'y' }";
+    assert_eq!(allocations("enrich", enrich), 0);
+    let lookup = "lookup = { by = 'message', table = { absent = 'x' }, into = '.y' }";
+    assert_eq!(allocations("enrich", lookup), 0);
 }

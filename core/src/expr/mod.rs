@@ -33,6 +33,7 @@ mod eval;
 mod lex;
 mod name;
 mod parse;
+mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use std::time::Duration;
 
 pub(crate) use name::{LEVEL_WORDS, path_at};
 pub use name::{Name, Path, Segment};
+pub use subject::Subject;
 
 use crate::level::Level;
 use eval::Step;

@@ -26,7 +26,7 @@ const CHOSEN: [(&str, &str, &str); 4] = [
 ];
 
 /// What to show for keys without a default, by the table and the key.
-const SHOWN: [(&str, &str, &str); 21] = [
+const SHOWN: &[(&str, &str, &str)] = &[
     ("", "memory", "\"16MiB\""),
     ("transform", "name", "\"quiet\""),
     ("transform", "when", "'type == \"function\"'"),
@@ -45,6 +45,12 @@ const SHOWN: [(&str, &str, &str); 21] = [
         "enrich",
         "set",
         "{ team = \"payments\", version = \"{function.version}\" }",
+    ),
+    ("enrich", "rename", "{ \".msg\" = \".message\" }"),
+    (
+        "enrich",
+        "lookup",
+        "{ by = \".tenant\", table = { \"7\" = \"acme\" }, into = \"tenant_name\" }",
     ),
     ("http", "headers", "{ x-api-key = { env = \"API_KEY\" } }"),
     ("http", "auth.bearer", "{ env = \"TOKEN\" }"),
@@ -91,7 +97,7 @@ fn write(out: &mut String, table: &str, path: &str, fields: Fields, skip: &[&str
 fn write_value(out: &mut String, table: &str, key: &str, field: &Field) {
     if let Some(chosen) = find(&CHOSEN, table, key) {
         out.push_str(&format!("{key} = {chosen}\n"));
-    } else if let Some(shown) = find(&SHOWN, table, key) {
+    } else if let Some(shown) = find(SHOWN, table, key) {
         out.push_str(&format!("# {key} = {shown}\n"));
     } else if field.default.is_empty() {
         let later = field.doc.contains("Not in this version");

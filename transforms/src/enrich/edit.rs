@@ -35,6 +35,14 @@ pub fn set(text: &[u8], keys: &[Box<str>], value: &[u8], out: &mut Vec<u8>) -> b
     true
 }
 
+/// The value at a path. Of equal keys the last counts.
+pub fn get(text: &[u8], keys: &[Box<str>]) -> Option<Range<usize>> {
+    let object = json::whole_value(text)?;
+    keys.iter().try_fold(object, |object, key| {
+        find(text, &object, key).map(|(_, value)| value)
+    })
+}
+
 /// Writes into `out` the text without the members at a path, all of equal keys in one pass. `false` where there is none.
 pub fn remove(text: &[u8], keys: &[Box<str>], out: &mut Vec<u8>) -> bool {
     let Some(mut object) = json::whole_value(text) else {
