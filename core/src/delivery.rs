@@ -12,15 +12,20 @@ use crate::limits::LOSS_REPORT_TIME;
 use crate::line;
 use crate::port::{Attempt, Goal, Port};
 use crate::retry;
-use crate::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
-use crate::world::{Instant, World, either};
+use crate::sink::{Call, CallLimits, Holding, Outcome, Selection, Sink, Verdict};
+use crate::world::{Boxed, Instant, World, either};
+use held::Held;
+use outcome::{Retry, Split, split};
+
+mod held;
+mod outcome;
 
 /// What the loop does next.
 enum Next {
     /// Nothing until then, or until the bell rings.
     Wait(Instant),
-    /// Send, and give up at this moment.
-    Send(Instant),
+    /// Call the sink, and give up at this moment.
+    Send(Work, Instant),
     /// Name what was lost in a record of its own.
     ReportLosses,
     /// Drop all that is left: the time of shutdown is over.
@@ -29,12 +34,23 @@ enum Next {
     End,
 }
 
+/// What the sink is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// What is queued, or waits for another attempt.
+    Deliver,
+    /// What the sink holds.
+    Flush,
+}
+
 /// The loop's own state.
 struct Delivery {
     port: Rc<Port>,
     sink: Box<dyn Sink>,
     world: Rc<dyn World>,
     limits: CallLimits,
+    /// What is known of the records that the sink holds.
+    held: Held,
     /// The one attempt that an open breaker is given at shutdown was used.
     last_chance_used: bool,
     /// How far the last report of losses has come during shutdown.
@@ -62,13 +78,15 @@ pub async fn run(port: Rc<Port>, sink: Box<dyn Sink>, world: Rc<dyn World>) {
             records_max: 1_000,
             bytes_max: 256 << 10,
         }),
+        held: Held::default(),
         last_chance_used: false,
         last_report: LastReport::NotYet,
     };
     loop {
         match delivery.next() {
             Next::Wait(until) => delivery.wait(until).await,
-            Next::Send(deadline) => delivery.send(deadline).await,
+            Next::Send(Work::Deliver, deadline) => delivery.send(deadline).await,
+            Next::Send(Work::Flush, deadline) => delivery.flush(deadline).await,
             Next::ReportLosses => delivery.report_losses(),
             Next::GiveUp => delivery.give_up(),
             Next::End => return,
@@ -110,30 +128,31 @@ pub async fn finish(ports: &[Rc<Port>], until: Instant, progress: &Bell, world: 
 impl Delivery {
     fn next(&self) -> Next {
         let now = self.world.now();
-        let has_work = self.port.has_work();
         match self.port.goal() {
-            Goal::Drain(until) => self.next_of_drain(now, until, has_work),
-            Goal::Close(until) => self.next_of_close(now, until, has_work),
-            _ if !has_work && self.port.counts.has_unreported() => Next::ReportLosses,
-            _ if !has_work => {
-                self.rest();
-                Next::Wait(Instant::NEVER)
-            }
-            _ if !self.port.wants_to_send() => Next::Wait(Instant::NEVER),
-            _ => match self.earliest(now) {
-                Some(later) => Next::Wait(later),
-                None => Next::Send(now + self.port.settings.timeout),
+            Goal::Drain(until) => self.next_of_drain(now, until),
+            Goal::Close(until) => self.next_of_close(now, until),
+            _ => match self.work(now) {
+                Some(work) => match self.earliest(now, work) {
+                    Some(later) => Next::Wait(later),
+                    None => Next::Send(work, now + self.port.settings.timeout),
+                },
+                None if self.port.has_work() => Next::Wait(self.due()),
+                None if self.port.counts.has_unreported() => Next::ReportLosses,
+                None => {
+                    self.rest();
+                    Next::Wait(self.due())
+                }
             },
         }
     }
 
-    fn next_of_drain(&self, now: Instant, until: Instant, has_work: bool) -> Next {
-        if !has_work {
+    fn next_of_drain(&self, now: Instant, until: Instant) -> Next {
+        let Some(work) = self.work_of_end() else {
             return Next::Wait(Instant::NEVER);
-        }
+        };
         let last = until - LOSS_REPORT_TIME;
-        let send = Next::Send((now + self.port.settings.timeout).min(last));
-        match self.earliest(now) {
+        let send = Next::Send(work, (now + self.port.settings.timeout).min(last));
+        match self.earliest(now, work) {
             _ if now >= last => Next::GiveUp,
             None => send,
             // A breaker that is open is asked once more, because there is no later.
@@ -143,31 +162,77 @@ impl Delivery {
         }
     }
 
-    fn next_of_close(&self, now: Instant, until: Instant, has_work: bool) -> Next {
-        match self.last_report {
-            _ if now >= until && has_work => Next::GiveUp,
-            LastReport::Made if has_work => {
-                Next::Send((now + self.port.settings.timeout).min(until))
+    fn next_of_close(&self, now: Instant, until: Instant) -> Next {
+        let work = self.work_of_end();
+        match (self.last_report, work) {
+            (_, Some(_)) if now >= until => Next::GiveUp,
+            (LastReport::Made, Some(work)) => {
+                Next::Send(work, (now + self.port.settings.timeout).min(until))
             }
-            LastReport::NotYet if !has_work && self.port.counts.has_unreported() && now < until => {
+            (LastReport::NotYet, None) if self.port.counts.has_unreported() && now < until => {
                 Next::ReportLosses
             }
-            _ if has_work => Next::GiveUp,
-            _ => Next::End,
+            (_, Some(_)) => Next::GiveUp,
+            (_, None) => Next::End,
+        }
+    }
+
+    /// What there is to do while the environment lives.
+    fn work(&self, now: Instant) -> Option<Work> {
+        let holding = self.holding();
+        let due = match holding {
+            Holding::Nothing => false,
+            Holding::Until(at) => at <= now || self.port.budget.is_tight(),
+            Holding::Full => return Some(Work::Flush),
+        };
+        if self.port.has_work() {
+            return (due || self.port.wants_to_send()).then_some(Work::Deliver);
+        }
+        due.then_some(Work::Flush)
+    }
+
+    /// What there is to do before all ends.
+    fn work_of_end(&self) -> Option<Work> {
+        match self.holding() {
+            Holding::Full => Some(Work::Flush),
+            _ if self.port.has_work() => Some(Work::Deliver),
+            Holding::Until(_) => Some(Work::Flush),
+            Holding::Nothing => None,
+        }
+    }
+
+    /// What the sink holds. An object that was tried once must not grow any more, or a retry would be another object.
+    fn holding(&self) -> Holding {
+        if self.port.held_records.get() == 0 {
+            return Holding::Nothing;
+        }
+        let says = || self.sink.holding(&*self.world);
+        match std::panic::catch_unwind(AssertUnwindSafe(says)) {
+            Ok(Holding::Until(at)) if self.held.tried.is_none() => Holding::Until(at),
+            // A sink that says nothing of what it was said to hold is asked for it now.
+            _ => Holding::Full,
+        }
+    }
+
+    /// When what the sink holds is to be sent.
+    fn due(&self) -> Instant {
+        match self.holding() {
+            Holding::Until(at) => at,
+            _ => Instant::NEVER,
         }
     }
 
     /// When breaker and retry allow the next request; `None` for now.
-    fn earliest(&self, now: Instant) -> Option<Instant> {
+    fn earliest(&self, now: Instant, work: Work) -> Option<Instant> {
         let breaker = self.port.breaker.borrow().closed_until(now);
-        let retry = self
-            .port
-            .under_way
-            .borrow()
-            .front()
-            .map(|attempt| attempt.not_before)
-            .filter(|at| *at > now);
-        breaker.max(retry)
+        let retry = match work {
+            Work::Flush => Some(self.held.not_before),
+            Work::Deliver => {
+                let under_way = self.port.under_way.borrow();
+                under_way.front().map(|attempt| attempt.not_before)
+            }
+        };
+        breaker.max(retry.filter(|at| *at > now))
     }
 
     /// Nothing is left to send: a flush is complete.
@@ -180,9 +245,7 @@ impl Delivery {
 
     async fn wait(&self, until: Instant) {
         let until = Some(until).filter(|until| *until != Instant::NEVER);
-        self.port
-            .waiting_until
-            .set(until.filter(|_| self.port.has_work()));
+        self.port.waiting_until.set(until);
         self.port.progress.ring();
         let bell = self.port.bell.rung();
         match until {
@@ -200,29 +263,49 @@ impl Delivery {
             return;
         };
         let was_open = self.port.breaker.borrow().is_open();
+        let outcome = self
+            .call(&attempt.batch_id, deadline, Some(&attempt.records))
+            .await;
+        let nothing_sent = outcome.as_ref().is_some_and(|outcome| {
+            outcome.verdict == Verdict::Held && outcome.exceptions.is_empty()
+        });
+        if !nothing_sent {
+            self.sent(was_open);
+        }
+        let is_report = is_report(&attempt.records);
+        self.settled(is_report, |delivery| {
+            delivery.settle(attempt, outcome, was_open)
+        });
+    }
+
+    /// A request went out, whatever came of it.
+    fn sent(&mut self, was_open: bool) {
+        add(&self.port.counts.attempts, 1);
         self.last_chance_used |= was_open;
         if self.last_report == LastReport::Made {
             self.last_report = LastReport::Sent;
         }
-        self.port.sending.set(true);
-        add(&self.port.counts.attempts, 1);
-        let outcome = self.call(&attempt, deadline).await;
-        self.port.sending.set(false);
+    }
+
+    /// Counts what became of a call.
+    fn settled(&mut self, is_report: bool, count: impl FnOnce(&mut Self)) {
         // The loss of a report is in the ledger, but no reason for another report.
-        let is_report = attempt
-            .records
-            .records()
-            .all(|(_, record)| record.origin == Origin::Tapline);
         let unreported = is_report.then(|| self.port.counts.take_unreported());
-        self.settle(attempt, outcome, was_open);
+        count(self);
         if let Some(before) = unreported {
             self.port.counts.put_back_unreported(before);
         }
         self.port.progress.ring();
     }
 
-    /// Calls the sink until it answers, the deadline comes, or shutdown leaves no more time.
-    async fn call(&mut self, attempt: &Attempt, deadline: Instant) -> Option<Outcome> {
+    /// Gives the sink records, or asks for what it holds, until it answers, the deadline comes, or shutdown leaves no
+    /// more time. `None`: the sink broke.
+    async fn call(
+        &mut self,
+        batch_id: &str,
+        deadline: Instant,
+        records: Option<&Selection>,
+    ) -> Option<Outcome> {
         let world = self.world.clone();
         let port = self.port.clone();
         let facts = port.identity.facts();
@@ -230,42 +313,25 @@ impl Delivery {
             world: &*world,
             budget: &port.budget,
             deadline,
-            batch_id: &attempt.batch_id,
+            batch_id,
             facts: &facts,
         };
         let sink = &mut *self.sink;
-        let made = std::panic::catch_unwind(AssertUnwindSafe(move || {
+        port.sending.set(true);
+        let make = move || {
             let sink = sink;
-            sink.deliver(&attempt.records, call)
-        }));
-        let Ok(mut answer) = made else { return None };
-        loop {
-            let until = match port.goal() {
-                Goal::Drain(until) => deadline.min(until - LOSS_REPORT_TIME),
-                Goal::Close(until) => deadline.min(until),
-                _ => deadline,
-            };
-            let mut bell = std::pin::pin!(port.bell.rung());
-            let mut timer = world.sleep_until(until);
-            // What to do after the poll: the answer, `None` for "too late", or once more with another deadline.
-            let step = std::future::poll_fn(|context| {
-                let polled =
-                    std::panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
-                match polled {
-                    Ok(Poll::Ready(outcome)) => return Poll::Ready(Some(Some(outcome))),
-                    Ok(Poll::Pending) => {}
-                    Err(_) => return Poll::Ready(Some(None)),
-                }
-                if timer.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(Some(Some(unanswered())));
-                }
-                bell.as_mut().poll(context).map(|()| None)
-            })
-            .await;
-            if let Some(outcome) = step {
-                return outcome;
+            match records {
+                Some(records) => sink.deliver(records, call),
+                None => sink.flush(call),
             }
-        }
+        };
+        let made = std::panic::catch_unwind(AssertUnwindSafe(make));
+        let outcome = match made {
+            Ok(answer) => answer_of(answer, &port, &*world, deadline).await,
+            Err(_) => None,
+        };
+        port.sending.set(false);
+        outcome
     }
 
     fn take_from_queue(&mut self) {
@@ -302,16 +368,10 @@ impl Delivery {
             self.world.log(crate::level::Level::Error, &message);
             return;
         };
-        let split = split(&attempt.records, outcome);
-        let counts = &self.port.counts;
-        subtract(&counts.in_flight, split.accepted);
-        add(&counts.delivered, split.accepted);
-        for (reason, count) in &split.rejected {
-            subtract(&counts.in_flight, *count);
-            counts.rejected(reason, *count);
-        }
-        if split.accepted > 0 || !split.rejected.is_empty() || !split.too_large.is_empty() {
-            self.port.breaker.borrow_mut().success();
+        let split = split(attempt.records.len(), &outcome);
+        self.count(&split);
+        if !split.held.is_empty() {
+            self.hold(&attempt, &split.held);
         }
         if !split.too_large.is_empty() {
             self.halve(attempt.records.subset(split.too_large.into_iter()));
@@ -321,6 +381,20 @@ impl Delivery {
                 self.strike(retry.after, retry.answered, &retry.why);
             }
             self.try_again(attempt, retry, was_open);
+        }
+    }
+
+    /// Counts what the destination took or refused.
+    fn count(&self, split: &Split) {
+        let counts = &self.port.counts;
+        subtract(&counts.in_flight, split.accepted);
+        add(&counts.delivered, split.accepted);
+        for (reason, count) in &split.rejected {
+            subtract(&counts.in_flight, *count);
+            counts.rejected(reason, *count);
+        }
+        if split.is_answer() {
+            self.port.breaker.borrow_mut().success();
         }
     }
 
@@ -386,6 +460,7 @@ impl Delivery {
     }
 
     fn give_up(&mut self) {
+        self.drop_held(DropReason::Shutdown);
         for attempt in self.port.under_way.take() {
             self.port
                 .drop_records(DropReason::Shutdown, attempt.records.len());
@@ -395,6 +470,48 @@ impl Delivery {
                 .drop_records(DropReason::Shutdown, parcel.chosen.len());
         }
     }
+}
+
+async fn answer_of(
+    mut answer: Boxed<'_, Outcome>,
+    port: &Port,
+    world: &dyn World,
+    deadline: Instant,
+) -> Option<Outcome> {
+    loop {
+        let until = match port.goal() {
+            Goal::Drain(until) => deadline.min(until - LOSS_REPORT_TIME),
+            Goal::Close(until) => deadline.min(until),
+            _ => deadline,
+        };
+        let mut bell = std::pin::pin!(port.bell.rung());
+        let mut timer = world.sleep_until(until);
+        // What to do after the poll: the answer, `None` for "too late", or once more with another deadline.
+        let step = std::future::poll_fn(|context| {
+            let polled =
+                std::panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
+            match polled {
+                Ok(Poll::Ready(outcome)) => return Poll::Ready(Some(Some(outcome))),
+                Ok(Poll::Pending) => {}
+                Err(_) => return Poll::Ready(Some(None)),
+            }
+            if timer.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Some(Some(unanswered())));
+            }
+            bell.as_mut().poll(context).map(|()| None)
+        })
+        .await;
+        if let Some(outcome) = step {
+            return outcome;
+        }
+    }
+}
+
+/// Whether there is nothing but reports of losses.
+fn is_report(records: &Selection) -> bool {
+    records
+        .records()
+        .all(|(_, record)| record.origin == Origin::Tapline)
 }
 
 fn unanswered() -> Outcome {
@@ -427,72 +544,6 @@ fn batch_id(records: &Selection) -> String {
     }
     id.extend_from_slice(format!("-{}", records.len()).as_bytes());
     String::from_utf8_lossy(&id).into_owned()
-}
-
-/// The records of an outcome that are to be tried again.
-struct Retry {
-    positions: Vec<usize>,
-    why: String,
-    after: Option<Duration>,
-    answered: bool,
-}
-
-/// An outcome, sorted by what has to be done.
-#[derive(Default)]
-struct Split {
-    accepted: u64,
-    rejected: Vec<(String, u64)>,
-    too_large: Vec<usize>,
-    retry: Option<Retry>,
-}
-
-fn split(records: &Selection, outcome: Outcome) -> Split {
-    let mut fates = vec![
-        None;
-        if outcome.exceptions.is_empty() {
-            0
-        } else {
-            records.len()
-        }
-    ];
-    for (position, verdict) in &outcome.exceptions {
-        if let Some(fate) = fates.get_mut(*position as usize) {
-            *fate = Some(verdict);
-        }
-    }
-    let mut split = Split::default();
-    for position in 0..records.len() {
-        let verdict = fates
-            .get(position)
-            .copied()
-            .flatten()
-            .unwrap_or(&outcome.verdict);
-        match verdict {
-            Verdict::Accepted => split.accepted += 1,
-            Verdict::TooLarge => split.too_large.push(position),
-            Verdict::Rejected(reason) => {
-                match split.rejected.iter_mut().find(|(known, _)| known == reason) {
-                    Some((_, count)) => *count += 1,
-                    None => split.rejected.push((reason.clone().into_owned(), 1)),
-                }
-            }
-            Verdict::Retry {
-                why,
-                after,
-                answered,
-            } => {
-                let retry = split.retry.get_or_insert_with(|| Retry {
-                    positions: Vec::new(),
-                    why: why.clone().into_owned(),
-                    after: *after,
-                    answered: *answered,
-                });
-                retry.after = retry.after.max(*after);
-                retry.positions.push(position);
-            }
-        }
-    }
-    split
 }
 
 #[cfg(test)]

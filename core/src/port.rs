@@ -137,6 +137,8 @@ pub struct Port {
     /// Gives ids to loss reports.
     pub identity: Rc<Identity>,
     goal: Cell<Goal>,
+    /// Records that the sink itself holds, in flight until it says what became of them.
+    pub held_records: Cell<u64>,
     /// A request is under way.
     pub sending: Cell<bool>,
     /// With something to send, the sink waits until then.
@@ -169,6 +171,7 @@ impl Port {
             progress,
             identity,
             goal: Cell::new(Goal::Rest),
+            held_records: Cell::new(0),
             sending: Cell::new(false),
             waiting_until: Cell::new(None),
             disabled,
@@ -231,11 +234,11 @@ impl Port {
 
     /// Whether a drain has nothing left to do.
     pub fn is_drained(&self) -> bool {
-        self.ended.get() || !(self.has_work() || self.sending.get())
+        self.ended.get() || !(self.has_work() || self.sending.get() || self.held_records.get() > 0)
     }
 
-    /// Bytes of what waits for it.
-    pub fn held(&self) -> usize {
+    /// Bytes of what waits for it. What the sink itself holds is no part of it.
+    pub fn waiting_bytes(&self) -> usize {
         let attempts: usize = self
             .under_way
             .borrow()

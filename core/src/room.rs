@@ -54,7 +54,7 @@ impl Room {
                 if held {
                     continue;
                 }
-                let fullest = self.ports.iter().max_by_key(|port| port.held());
+                let fullest = self.ports.iter().max_by_key(|port| port.waiting_bytes());
                 let dropped = fullest.is_some_and(|port| step.evict(port))
                     || self.ports.iter().any(|port| step.evict(port));
                 if !dropped {

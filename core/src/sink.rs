@@ -122,6 +122,19 @@ pub enum Verdict {
     },
     /// Too large for one request: it is sent again in two halves; one record alone is rejected.
     TooLarge,
+    /// The sink keeps it in an object that grows: in flight until [`Sink::flush`] says what became of it.
+    Held,
+}
+
+/// What a sink keeps, and when it is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// Nothing.
+    Nothing,
+    /// Something that may still grow; sent at this moment, once nothing is queued, and when memory is short.
+    Until(Instant),
+    /// Something that is as large as it may become: sent before the sink is given anything else.
+    Full,
 }
 
 /// What became of what a sink was given: one verdict for all, and exceptions by position.
@@ -170,10 +183,34 @@ pub struct CallLimits {
 ///
 /// The pipeline owns queue, retries, breaker, deadlines and counting; a sink encodes, sends and says what became of
 /// it. A call may be dropped at any await: the next one must find the sink usable.
+///
+/// A sink that gathers several calls into one object answers [`Verdict::Held`] and keeps what it has encoded, charged
+/// to [`Call::budget`] and bounded by its own settings. The loop then asks [`Self::holding`] and calls
+/// [`Self::flush`]: at the moment the sink names, when memory is short, and at shutdown. Once a flush was tried,
+/// nothing is delivered until all that was held has a fate, so that every attempt sends the same object.
 pub trait Sink {
     /// How much one call may be given.
     fn limits(&self) -> CallLimits;
 
     /// Sends the records.
     fn deliver<'a>(&'a mut self, records: &'a Selection, call: Call<'a>) -> Boxed<'a, Outcome>;
+
+    /// What it holds. Asked often: no work, no waiting.
+    fn holding(&self, world: &dyn World) -> Holding {
+        let _ = world;
+        Holding::Nothing
+    }
+
+    /// Sends everything that it holds. Positions in the outcome count from the record that was held first; what is to
+    /// be tried again stays held, in the same order. A call that is given up leaves everything held.
+    fn flush<'a>(&'a mut self, call: Call<'a>) -> Boxed<'a, Outcome> {
+        let _ = call;
+        // Only asked of a sink that said it held something.
+        Box::pin(std::future::ready(
+            Verdict::Rejected("not_flushed".into()).into(),
+        ))
+    }
+
+    /// Forgets everything that it holds: it was counted as dropped.
+    fn forget(&mut self) {}
 }

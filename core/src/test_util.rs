@@ -1,8 +1,10 @@
-//! Makers of records and batches, a virtual world and a scripted sink, for tests.
+//! Makers of records and batches, a virtual world and scripted sinks, for tests.
 
+mod growing_sink;
 mod scripted_sink;
 mod virtual_world;
 
+pub use growing_sink::{GrowingSink, HELD_BYTES};
 pub use scripted_sink::{Answer, ScriptedSink, Seen};
 pub use virtual_world::{START_MS, VirtualWorld};
 

@@ -60,7 +60,7 @@ impl Bench {
     }
 
     /// Runs the loop beside `script`, which ends with a drain; then checks that every record is accounted for.
-    fn run(&self, sink: Box<ScriptedSink>, script: impl Future<Output = ()>) {
+    fn run(&self, sink: Box<dyn Sink>, script: impl Future<Output = ()>) {
         let task = run(self.port.clone(), sink, Rc::new(self.world.clone()));
         self.world.run(script, vec![Box::pin(task)]);
         assert!(self.port.ended.get());
@@ -424,3 +424,5 @@ fn what_waits_for_an_attempt_gives_way_to_new_bodies() {
         finish(&[port], world.now() + SECOND, &progress, &world).await;
     });
 }
+
+mod held;

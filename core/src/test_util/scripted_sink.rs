@@ -49,21 +49,79 @@ pub struct Seen {
     pub open_calls: Cell<u32>,
 }
 
-/// Plays its answers in order, then the last one for ever.
+/// Plays answers in order, then the last one for ever.
 #[derive(Debug)]
-pub struct ScriptedSink {
+pub(super) struct Script {
     answers: VecDeque<Answer>,
     seen: Rc<Seen>,
+}
+
+impl Script {
+    pub fn new(answers: impl IntoIterator<Item = Answer>) -> (Script, Rc<Seen>) {
+        let seen = Rc::new(Seen::default());
+        let script = Script {
+            answers: answers.into_iter().collect(),
+            seen: seen.clone(),
+        };
+        (script, seen)
+    }
+
+    /// One request with these records.
+    pub fn play<'a>(&mut self, sequences: &[u64], call: Call<'a>) -> Boxed<'a, Outcome> {
+        let answer = if self.answers.len() > 1 {
+            self.answers.pop_front()
+        } else {
+            self.answers.front().cloned()
+        };
+        let sequences = sequences.to_vec();
+        self.seen.calls.borrow_mut().push(sequences.clone());
+        self.seen
+            .batch_ids
+            .borrow_mut()
+            .push(call.batch_id.to_owned());
+        let seen = self.seen.clone();
+        Box::pin(async move {
+            match answer {
+                Some(Answer::After(delay, outcome)) => {
+                    call.world.sleep_until(call.world.now() + delay).await;
+                    seen.take(&sequences, &outcome);
+                    outcome
+                }
+                Some(Answer::Panic) => panic!("as the script says"),
+                Some(Answer::Never) | None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+impl Seen {
+    fn take(&self, sequences: &[u64], outcome: &Outcome) {
+        for (position, sequence) in sequences.iter().enumerate() {
+            let own = outcome
+                .exceptions
+                .iter()
+                .rev()
+                .find(|(at, _)| *at as usize == position);
+            if own.map_or(&outcome.verdict, |(_, verdict)| verdict) == &Verdict::Accepted {
+                self.accepted.borrow_mut().push(*sequence);
+            }
+        }
+    }
+}
+
+/// Takes every call as its script says.
+#[derive(Debug)]
+pub struct ScriptedSink {
+    script: Script,
     limits: CallLimits,
 }
 
 impl ScriptedSink {
     /// A sink with at least one answer.
     pub fn new(answers: impl IntoIterator<Item = Answer>) -> (Box<ScriptedSink>, Rc<Seen>) {
-        let seen = Rc::new(Seen::default());
+        let (script, seen) = Script::new(answers);
         let sink = ScriptedSink {
-            answers: answers.into_iter().collect(),
-            seen: seen.clone(),
+            script,
             limits: CallLimits {
                 records_max: 1_000,
                 bytes_max: 1 << 20,
@@ -93,44 +151,10 @@ impl Sink for ScriptedSink {
     }
 
     fn deliver<'a>(&'a mut self, records: &'a Selection, call: Call<'a>) -> Boxed<'a, Outcome> {
-        let answer = if self.answers.len() > 1 {
-            self.answers.pop_front()
-        } else {
-            self.answers.front().cloned()
-        };
         let sequences: Vec<u64> = records
             .records()
             .map(|(_, record)| record.sequence)
             .collect();
-        self.seen.calls.borrow_mut().push(sequences.clone());
-        self.seen
-            .batch_ids
-            .borrow_mut()
-            .push(call.batch_id.to_owned());
-        let seen = self.seen.clone();
-        Box::pin(async move {
-            match answer {
-                Some(Answer::After(delay, outcome)) => {
-                    call.world.sleep_until(call.world.now() + delay).await;
-                    let exceptions: Vec<u32> = outcome
-                        .exceptions
-                        .iter()
-                        .map(|(position, _)| *position)
-                        .collect();
-                    if outcome.verdict == Verdict::Accepted {
-                        let taken = sequences
-                            .iter()
-                            .enumerate()
-                            .filter(|(position, _)| !exceptions.contains(&(*position as u32)));
-                        seen.accepted
-                            .borrow_mut()
-                            .extend(taken.map(|(_, sequence)| *sequence));
-                    }
-                    outcome
-                }
-                Some(Answer::Panic) => panic!("as the script says"),
-                Some(Answer::Never) | None => std::future::pending().await,
-            }
-        })
+        self.script.play(&sequences, call)
     }
 }

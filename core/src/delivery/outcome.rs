@@ -1,0 +1,81 @@
+//! An outcome, sorted by what has to be done.
+
+use std::time::Duration;
+
+use crate::sink::{Outcome, Verdict};
+
+/// The records of an outcome that are to be tried again.
+pub(super) struct Retry {
+    pub positions: Vec<usize>,
+    pub why: String,
+    pub after: Option<Duration>,
+    pub answered: bool,
+}
+
+/// An outcome, sorted.
+#[derive(Default)]
+pub(super) struct Split {
+    pub accepted: u64,
+    pub rejected: Vec<(String, u64)>,
+    pub too_large: Vec<usize>,
+    pub held: Vec<usize>,
+    pub retry: Option<Retry>,
+}
+
+/// Sorts the fates of `count` records.
+pub(super) fn split(count: usize, outcome: &Outcome) -> Split {
+    let mut fates = vec![
+        None;
+        if outcome.exceptions.is_empty() {
+            0
+        } else {
+            count
+        }
+    ];
+    for (position, verdict) in &outcome.exceptions {
+        if let Some(fate) = fates.get_mut(*position as usize) {
+            *fate = Some(verdict);
+        }
+    }
+    let mut split = Split::default();
+    for position in 0..count {
+        let verdict = fates.get(position).copied().flatten();
+        split.add(position, verdict.unwrap_or(&outcome.verdict));
+    }
+    split
+}
+
+impl Split {
+    /// The destination worked: it took or refused something.
+    pub fn is_answer(&self) -> bool {
+        self.accepted > 0 || !self.rejected.is_empty() || !self.too_large.is_empty()
+    }
+
+    fn add(&mut self, position: usize, verdict: &Verdict) {
+        match verdict {
+            Verdict::Accepted => self.accepted += 1,
+            Verdict::TooLarge => self.too_large.push(position),
+            Verdict::Held => self.held.push(position),
+            Verdict::Rejected(reason) => {
+                match self.rejected.iter_mut().find(|(known, _)| known == reason) {
+                    Some((_, count)) => *count += 1,
+                    None => self.rejected.push((reason.clone().into_owned(), 1)),
+                }
+            }
+            Verdict::Retry {
+                why,
+                after,
+                answered,
+            } => {
+                let retry = self.retry.get_or_insert_with(|| Retry {
+                    positions: Vec::new(),
+                    why: why.clone().into_owned(),
+                    after: *after,
+                    answered: *answered,
+                });
+                retry.after = retry.after.max(*after);
+                retry.positions.push(position);
+            }
+        }
+    }
+}
