@@ -14,6 +14,7 @@ pub struct Breaker {
     strikes_max: u32,
     open_until: Option<Instant>,
     probes_failed: u32,
+    denied: bool,
     unanswered_hold: Duration,
 }
 
@@ -25,6 +26,7 @@ impl Breaker {
             strikes_max: strikes_max.max(1),
             open_until: None,
             probes_failed: 0,
+            denied: false,
             unanswered_hold: Duration::ZERO,
         }
     }
@@ -37,6 +39,11 @@ impl Breaker {
     /// Whether it is open, be a probe due or not.
     pub fn is_open(&self) -> bool {
         self.open_until.is_some()
+    }
+
+    /// Whether the destination does not let us.
+    pub fn is_denied(&self) -> bool {
+        self.denied
     }
 
     /// The destination took or refused records: it works.
@@ -55,6 +62,16 @@ impl Breaker {
         } else {
             self.strike(now, hint);
         }
+    }
+
+    /// The destination does not let us: it is only probed from now on, and rarely, until it does. Says whether
+    /// that is new.
+    pub fn denied(&mut self, now: Instant) -> bool {
+        let new = !std::mem::replace(&mut self.denied, true);
+        self.probes_failed = if new { 0 } else { self.probes_failed + 1 };
+        self.unanswered_hold = Duration::ZERO;
+        self.open_until = Some(now + retry::denied_delay(self.probes_failed));
+        new
     }
 
     /// A hold that waited for this sink ended after `held` without an answer: a strike, whatever time-out it has.
@@ -115,6 +132,21 @@ mod tests {
         }
         assert_eq!(cost, UNANSWERED_HOLD_MAX);
         assert!(breaker.is_open());
+    }
+
+    #[test]
+    fn a_destination_that_denies_is_asked_ever_more_rarely() {
+        let mut breaker = Breaker::new(3);
+        let (mut now, mut asked) = (START, 0);
+        while now < START + Duration::from_secs(3_600) {
+            assert_eq!(breaker.denied(now), asked == 0);
+            assert!(breaker.is_open());
+            now = breaker.closed_until(now).unwrap();
+            asked += 1;
+        }
+        assert_eq!(asked, 9, "in an hour");
+        breaker.success();
+        assert!(!breaker.is_open());
     }
 
     #[test]

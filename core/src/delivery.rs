@@ -157,7 +157,10 @@ impl Delivery {
             None => send,
             // A breaker that is open is asked once more, because there is no later.
             Some(_) if self.port.breaker.borrow().is_open() && !self.last_chance_used => send,
-            Some(later) if later < last => Next::Wait(later),
+            // Who is denied will not be let in within seconds.
+            Some(later) if later < last && !self.port.breaker.borrow().is_denied() => {
+                Next::Wait(later)
+            }
             Some(_) => Next::GiveUp,
         }
     }
@@ -377,9 +380,7 @@ impl Delivery {
             self.halve(attempt.records.subset(split.too_large.into_iter()));
         }
         if let Some(retry) = split.retry {
-            if split.accepted == 0 {
-                self.strike(retry.after, retry.answered, &retry.why);
-            }
+            self.failed(split.accepted, &retry);
             self.try_again(attempt, retry, was_open);
         }
     }
@@ -398,6 +399,28 @@ impl Delivery {
         }
     }
 
+    /// What a failure means for the requests to come.
+    fn failed(&self, accepted: u64, retry: &Retry) {
+        if retry.denied {
+            self.denied(&retry.why);
+        } else if accepted == 0 {
+            self.strike(retry.after, retry.answered, &retry.why);
+        }
+    }
+
+    /// One loud line; then it is only probed.
+    fn denied(&self, why: &str) {
+        let new = self.port.breaker.borrow_mut().denied(self.world.now());
+        if new {
+            let message = format!(
+                "sink `{}` is denied by its destination: {why}; check its credentials, permissions and address; \
+                 records are kept as far as its queue allows, and it is tried again every few minutes",
+                self.port.name
+            );
+            self.world.log(crate::level::Level::Error, &message);
+        }
+    }
+
     fn strike(&self, hint: Option<Duration>, answered: bool, why: &str) {
         let mut breaker = self.port.breaker.borrow_mut();
         let was_open = breaker.is_open();
@@ -409,8 +432,7 @@ impl Delivery {
     }
 
     fn try_again(&mut self, attempt: Attempt, retry: Retry, was_open: bool) {
-        // A probe of an open breaker costs no attempt.
-        let tried = attempt.tried + u32::from(!was_open);
+        let tried = attempt.tried + counted(&retry, was_open);
         let whole = retry.positions.len() == attempt.records.len();
         let records = if whole {
             attempt.records
@@ -460,14 +482,16 @@ impl Delivery {
     }
 
     fn give_up(&mut self) {
-        self.drop_held(DropReason::Shutdown);
+        let reason = match self.port.breaker.borrow().is_denied() {
+            true => DropReason::Denied,
+            false => DropReason::Shutdown,
+        };
+        self.drop_held(reason);
         for attempt in self.port.under_way.take() {
-            self.port
-                .drop_records(DropReason::Shutdown, attempt.records.len());
+            self.port.drop_records(reason, attempt.records.len());
         }
         while let Some(parcel) = self.port.queue.pop() {
-            self.port
-                .drop_records(DropReason::Shutdown, parcel.chosen.len());
+            self.port.drop_records(reason, parcel.chosen.len());
         }
     }
 }
@@ -505,6 +529,11 @@ async fn answer_of(
             return outcome;
         }
     }
+}
+
+/// A probe of an open breaker costs no attempt, nor does a destination that does not let us.
+fn counted(retry: &Retry, was_open: bool) -> u32 {
+    u32::from(!was_open && !retry.denied)
 }
 
 /// Whether there is nothing but reports of losses.

@@ -17,6 +17,8 @@ pub enum DropReason {
     Memory,
     /// All attempts of a batch were used up.
     Attempts,
+    /// The destination did not let us, up to the end.
+    Denied,
     /// The time of SHUTDOWN was over.
     Shutdown,
     /// The sink is disabled by an error in its configuration.
@@ -32,6 +34,7 @@ impl DropReason {
             DropReason::QueueFull => "queue_full",
             DropReason::Memory => "memory",
             DropReason::Attempts => "attempts",
+            DropReason::Denied => "denied",
             DropReason::Shutdown => "shutdown",
             DropReason::Disabled => "disabled",
             DropReason::Broken => "broken",

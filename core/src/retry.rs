@@ -30,6 +30,12 @@ pub fn probe_delay(probes_failed: u32, hint: Option<Duration>) -> Duration {
     wait.max(hint.unwrap_or_default().min(HINT_MAX))
 }
 
+/// How long a destination that does not let us is left alone: 1 min, doubled with each time that it still does not, at
+/// most 10 min. Permissions and secrets are changed by people.
+pub fn denied_delay(probes_failed: u32) -> Duration {
+    Duration::from_secs(60 << probes_failed.min(4)).min(Duration::from_secs(600))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

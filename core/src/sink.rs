@@ -120,6 +120,12 @@ pub enum Verdict {
         /// The destination said something, be it an error: it is not a sink that never answers.
         answered: bool,
     },
+    /// The destination does not know us or does not let us: wrong credentials, a missing permission, no such bucket.
+    /// Said once, loudly; the records are kept and tried again ever more rarely, which uses up no attempts.
+    Denied {
+        /// What it said, a word or two; never a body, a header value or a URL.
+        why: Cow<'static, str>,
+    },
     /// Too large for one request: it is sent again in two halves; one record alone is rejected.
     TooLarge,
     /// The sink keeps it in an object that grows: in flight until [`Sink::flush`] says what became of it.

@@ -11,6 +11,7 @@
 //! - 2xx: accepted, whatever the body says.
 //! - 429, 408, 425, 5xx but for 501 and 505: tried again, not before `Retry-After` (seconds or a date).
 //! - 413: sent again in two halves; one record alone is rejected.
+//! - 401, 403, 404, 407: said once, loudly; the records are kept and tried again every few minutes.
 //! - other statuses, redirects too: rejected, with the status as reason. With `auth.sigv4` the error code decides
 //!   first: throttling that comes as 400 is tried again, and where credentials or permissions are refused all is
 //!   rejected without a request for 5 min.
@@ -35,7 +36,7 @@ use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
 use tapline_core::world::{Boxed, World};
 
 use crate::shared::aws::Gate;
-use crate::shared::classify::classify;
+use crate::shared::classify::by_status;
 use crate::shared::credentials::Missing;
 use crate::shared::fault::{Fault, Remedy, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS, not_built};
@@ -313,7 +314,7 @@ impl Http {
     }
 
     fn verdict(&mut self, answer: &Answer, world: &dyn World) -> Verdict {
-        let verdict = classify(answer.status, &answer.headers, world.wall_ms());
+        let verdict = by_status(answer, world.wall_ms());
         let Some(signed) = &self.signed else {
             return verdict;
         };

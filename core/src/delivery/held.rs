@@ -1,6 +1,6 @@
 //! Records that a sink holds in an object which grows: asked for when they are due, kept in flight until then.
 
-use super::{Delivery, batch_id, is_report, retry, split, subtract};
+use super::{Delivery, batch_id, counted, is_report, retry, split, subtract};
 use crate::ledger::{DropReason, add};
 use crate::port::Attempt;
 use crate::sink::Outcome;
@@ -69,11 +69,8 @@ impl Delivery {
             return;
         };
         self.port.held_records.set(retry.positions.len() as u64);
-        if split.accepted == 0 {
-            self.strike(retry.after, retry.answered, &retry.why);
-        }
-        // A probe of an open breaker costs no attempt.
-        let tried = self.held.tried.unwrap_or_default() + u32::from(!was_open);
+        self.failed(split.accepted, &retry);
+        let tried = self.held.tried.unwrap_or_default() + counted(&retry, was_open);
         if tried >= self.port.settings.attempts_max {
             self.drop_held(DropReason::Attempts);
             return;

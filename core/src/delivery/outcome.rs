@@ -10,6 +10,8 @@ pub(super) struct Retry {
     pub why: String,
     pub after: Option<Duration>,
     pub answered: bool,
+    /// The destination does not let us.
+    pub denied: bool,
 }
 
 /// An outcome, sorted.
@@ -67,15 +69,28 @@ impl Split {
                 after,
                 answered,
             } => {
-                let retry = self.retry.get_or_insert_with(|| Retry {
-                    positions: Vec::new(),
-                    why: why.clone().into_owned(),
-                    after: *after,
-                    answered: *answered,
-                });
+                let retry = self.again(position, why);
                 retry.after = retry.after.max(*after);
-                retry.positions.push(position);
+                retry.answered |= answered;
+            }
+            Verdict::Denied { why } => {
+                let retry = self.again(position, why);
+                retry.answered = true;
+                retry.denied = true;
             }
         }
+    }
+
+    /// The record is to be tried again.
+    fn again(&mut self, position: usize, why: &str) -> &mut Retry {
+        let retry = self.retry.get_or_insert_with(|| Retry {
+            positions: Vec::new(),
+            why: why.to_owned(),
+            after: None,
+            answered: false,
+            denied: false,
+        });
+        retry.positions.push(position);
+        retry
     }
 }

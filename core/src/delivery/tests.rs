@@ -290,11 +290,30 @@ fn pressure_sends_without_a_flush() {
     });
 }
 
+/// Wrong credentials: one loud line, few requests, nothing dropped; when somebody puts it right all goes out.
+#[test]
+fn a_sink_that_is_denied_says_so_once_and_asks_rarely() {
+    let mut bench = Bench::new(|settings| settings.attempts_max = 2);
+    bench.give(3, Lane::Middle);
+    let denied = Verdict::Denied { why: "403".into() };
+    let mut answers = vec![Answer::After(Duration::ZERO, denied.into()); 6];
+    answers.push(Answer::ok());
+    let (sink, seen) = ScriptedSink::new(answers);
+    bench.run(sink, bench.drain_after(SECOND * 3_600, SECOND));
+    assert_eq!(seen.calls.borrow().len(), 7);
+    assert_eq!(delivered(&seen), [0, 1, 2]);
+    let logged = bench.world.logged();
+    let loud = logged.iter().filter(|line| line.contains("denied"));
+    assert_eq!(loud.count(), 1, "{logged:?}");
+    assert!(logged[0].starts_with("error") || logged[0].starts_with("ERROR"));
+}
+
 fn answer() -> impl Strategy<Value = Answer> {
     let verdict = prop_oneof![
         4 => Just(Verdict::Accepted),
         1 => Just(Verdict::Rejected("400".into())),
         1 => Just(Verdict::TooLarge),
+        1 => Just(Verdict::Denied { why: "403".into() }),
         2 => (0u64..40, any::<bool>()).prop_map(|(seconds, answered)| Verdict::Retry {
             why: "503".into(),
             after: (seconds > 30).then(|| Duration::from_secs(seconds)),

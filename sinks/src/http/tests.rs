@@ -201,8 +201,12 @@ async fn a_status_decides_what_becomes_of_the_records() {
             Verdict::TooLarge,
         ),
         (
-            at("HTTP/1.1 404 No\r\ncontent-length: 4\r\n\r\nnope"),
-            rejected("404"),
+            at("HTTP/1.1 400 No\r\ncontent-length: 4\r\n\r\nnope"),
+            rejected("400"),
+        ),
+        (
+            at("HTTP/1.1 403 No\r\ncontent-length: 4\r\n\r\nnope"),
+            Verdict::Denied { why: "403".into() },
         ),
         (
             at("HTTP/1.1 301 Moved\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"),

@@ -6,8 +6,8 @@
 //!
 //! # Limits
 //!
-//! An answer may have 64 KiB of headers and gives at most its first 64 KiB of body; after a longer body, or one that
-//! takes longer than 1 s, the connection is closed. Redirects are never followed; `Content-Encoding` of an answer is
+//! An answer may have 64 KiB of headers and gives at most its first 64 KiB of body, or more where the client says so;
+//! after a longer body, or one that takes longer than 1 s, the connection is closed. Redirects are never followed; `Content-Encoding` of an answer is
 //! not undone (none is asked for).
 
 use std::cell::Cell;
@@ -37,8 +37,8 @@ const IDLE_MAX: Duration = Duration::from_secs(20);
 /// Headers of an answer, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
-/// Body of an answer, in bytes.
-const BODY_BYTES_MAX: usize = 64 << 10;
+/// Body of an answer, in bytes, unless a client takes more.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Longest time for the body of an answer whose status is known.
 const BODY_TIME_MAX: Duration = Duration::from_secs(1);
@@ -49,6 +49,7 @@ pub(crate) struct Client {
     connect_timeout: Duration,
     tls: Tls,
     kept: Option<Live>,
+    answer_bytes_max: usize,
 }
 
 /// What a sink sends. Host and length are the client's.
@@ -62,18 +63,20 @@ pub(crate) struct Outgoing {
 }
 
 /// What came back.
+#[allow(
+    dead_code,
+    reason = "which of it is read depends on the sinks in the build"
+)]
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, as far as it came within the limits.
-    #[allow(
-        dead_code,
-        reason = "not every build has a sink whose protocol says something in the body"
-    )]
+    /// The body, or its beginning where there is more.
     pub body: Vec<u8>,
+    /// The body came whole.
+    pub whole: bool,
 }
 
 /// Why nothing came back.
@@ -113,6 +116,7 @@ impl Client {
             connect_timeout,
             tls,
             kept: None,
+            answer_bytes_max: ANSWER_BYTES_MAX,
         }
     }
 
@@ -198,9 +202,12 @@ impl Client {
                 });
             }
         };
-        let (head, incoming) = answer.into_parts();
-        let mut body = Vec::new();
-        if live.finish(incoming, &mut body, call).await {
+        let (head, body) = answer.into_parts();
+        let mut read = Vec::new();
+        let whole = live
+            .finish(body, &mut read, self.answer_bytes_max, call)
+            .await;
+        if whole && live.is_open().await {
             live.thaws = call.world.thaws();
             live.used = call.world.now();
             self.kept = Some(live);
@@ -208,7 +215,8 @@ impl Client {
         Ok(Answer {
             status: head.status,
             headers: head.headers,
-            body,
+            body: read,
+            whole,
         })
     }
 
@@ -260,25 +268,33 @@ impl Live {
         }
     }
 
-    /// Reads the body, within limits. Says whether the connection can be kept.
-    async fn finish(&mut self, incoming: Incoming, body: &mut Vec<u8>, call: &Call<'_>) -> bool {
+    /// Reads the body, within limits. Says whether it came whole.
+    async fn finish(
+        &mut self,
+        body: Incoming,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+        call: &Call<'_>,
+    ) -> bool {
         let now = call.world.now();
         // The status decides what becomes of the records; a body that drips must not cost the deadline.
         let until = now + BODY_TIME_MAX.min(call.deadline.since(now) / 2);
-        let reading = drive(&mut self.connection, &mut self.ended, take(incoming, body));
-        let whole = before(call.world, until, reading).await;
-        whole == Some(Some(true)) && !self.ended && self.is_open().await
+        let reading = read_body(body, into, bytes_max);
+        let reading = drive(&mut self.connection, &mut self.ended, reading);
+        before(call.world, until, reading).await == Some(Some(true))
     }
 }
 
 /// Reads a body to its end, or to its limit. Says whether that was its end.
-async fn take(mut incoming: Incoming, body: &mut Vec<u8>) -> bool {
-    while let Some(frame) = incoming.frame().await {
+async fn read_body(mut body: Incoming, into: &mut Vec<u8>, bytes_max: usize) -> bool {
+    while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
-        let bytes = frame.data_ref().map_or(&[][..], |data| data);
-        let room = BODY_BYTES_MAX - body.len();
-        body.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        if bytes.len() > room {
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        let fits = data.len().min(bytes_max - into.len());
+        into.extend_from_slice(&data[..fits]);
+        if fits < data.len() {
             return false;
         }
     }

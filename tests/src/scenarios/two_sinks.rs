@@ -89,7 +89,7 @@ async fn a_black_hole_changes_nothing_for_its_neighbour() {
 async fn a_refusal_stays_with_its_sink() {
     let (well, ill) = (
         FakeBackend::start(Answer::OK),
-        FakeBackend::start(Answer::status(401)),
+        FakeBackend::start(Answer::status(400)),
     );
     let mut life = Scenario::new(&format!("{}{}", ill.sink("ill"), well.sink("well")))
         .begin()
