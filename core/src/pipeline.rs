@@ -66,9 +66,12 @@ impl Pipeline {
 
     /// Lets every transform do the slow work that it has put off.
     pub fn prepare(&mut self) {
-        self.stages
-            .iter_mut()
-            .for_each(|stage| stage.transform.prepare());
+        for stage in &mut self.stages {
+            stage.when.iter().for_each(Expression::prepare);
+            stage.transform.prepare();
+        }
+        let conditions = self.taps.iter().flat_map(|tap| &tap.when);
+        conditions.for_each(Expression::prepare);
     }
 
     /// Takes in a batch that was just received. Records of Tapline's own that were put into it count as generated.
