@@ -247,7 +247,7 @@ fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
 
 fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     // Writing to a vector cannot fail.
-    let _ = out.write_fmt(text);
+    out.write_fmt(text).unwrap_or_default();
 }
 
 #[cfg(test)]
