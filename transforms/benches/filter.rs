@@ -65,6 +65,7 @@ fn walk_rounds(batch: &Batch, rounds: usize) -> Duration {
     })
 }
 
+#[allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 fn least(rounds: usize, mut round: impl FnMut()) -> Duration {
     let time = |_| {
         let start = Instant::now();

@@ -108,7 +108,7 @@ fn syntax_config() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false)
 }
 
-fn build(patterns: &[Box<str>]) -> Result<Regex, BuildError> {
+fn build(patterns: &[Box<str>]) -> Result<Regex, Box<BuildError>> {
     let bytes_max = REGEX_BYTES_MAX * patterns.len();
     Regex::builder()
         .syntax(syntax_config())
@@ -120,6 +120,7 @@ fn build(patterns: &[Box<str>]) -> Result<Regex, BuildError> {
                 .hybrid_cache_capacity(REGEX_CACHE_BYTES_MAX),
         )
         .build_many(patterns)
+        .map_err(Box::new)
 }
 
 /// Reads a regex.
@@ -145,7 +146,7 @@ pub(super) fn check(pattern: &str, span: Range<usize>) -> Result<(), Problem> {
             ))
         }
         Err(error) => Err(unreadable(
-            std::error::Error::source(&error).unwrap_or(&error),
+            std::error::Error::source(&*error).unwrap_or(&*error),
             span,
         )),
     }
