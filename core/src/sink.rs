@@ -198,6 +198,11 @@ pub trait Sink {
     /// How much one call may be given.
     fn limits(&self) -> CallLimits;
 
+    /// Longest time for one request where the file does not say; `None` for what holds for all sinks.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Sends the records.
     fn deliver<'a>(&'a mut self, records: &'a Selection, call: Call<'a>) -> Boxed<'a, Outcome>;
 

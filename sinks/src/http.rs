@@ -25,7 +25,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
@@ -39,10 +38,12 @@ use crate::shared::aws::Gate;
 use crate::shared::classify::by_status;
 use crate::shared::credentials::Missing;
 use crate::shared::fault::{Fault, Remedy, verdict_of_wait};
-use crate::shared::headers::{self, AUTH_FIELDS, not_built};
+use crate::shared::gzip::Gzip;
+use crate::shared::headers::{self, AUTH_FIELDS, refuse};
 use crate::shared::http::{Answer, Client, Outgoing};
+use crate::shared::packer::Packer;
 use crate::shared::signed::Signed;
-use crate::shared::tls::Tls;
+use crate::shared::tls::{self, TLS_FIELDS};
 use crate::shared::url::{self, Url};
 use encode::{Encoder, Framing};
 
@@ -165,30 +166,6 @@ const BATCH_FIELDS: Fields = &[
     },
 ];
 
-const TLS_FIELDS: Fields = &[
-    Field {
-        name: "ca",
-        kind: FieldKind::Text,
-        default: "",
-        required: false,
-        doc: "PEM file of certificates that are trusted beside the public ones. It is read with the first connection.",
-    },
-    Field {
-        name: "cert",
-        kind: FieldKind::Any,
-        default: "",
-        required: false,
-        doc: "Certificate of the client. Not in this version.",
-    },
-    Field {
-        name: "key",
-        kind: FieldKind::Secret,
-        default: "",
-        required: false,
-        doc: "Key of the client's certificate. Not in this version.",
-    },
-];
-
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("tapline/", env!("CARGO_PKG_VERSION")));
 const BATCH_ID: HeaderName = HeaderName::from_static("x-tapline-batch");
 
@@ -196,6 +173,7 @@ const BATCH_ID: HeaderName = HeaderName::from_static("x-tapline-batch");
 struct Http {
     client: Client,
     encoder: Encoder,
+    packer: Packer,
     method: Method,
     /// Those that are the same on every request.
     headers: HeaderMap,
@@ -220,7 +198,7 @@ fn read(reader: &Reader<'_>) -> Option<Http> {
     let signed = headers::read_signed(reader);
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
-    let tls = read_tls(reader);
+    let tls = tls::read(reader, || None);
     if later.contains(&true) {
         return None;
     }
@@ -239,7 +217,8 @@ fn read(reader: &Reader<'_>) -> Option<Http> {
     let url: Url = url?;
     Some(Http {
         client: Client::new(url, connect_timeout?.value, tls?),
-        encoder: Encoder::new(framing, compression?.value == "gzip"),
+        encoder: Encoder::new(framing),
+        packer: Packer::new((compression?.value == "gzip").then(Gzip::default)),
         method: match method?.value {
             "PUT" => Method::PUT,
             _ => Method::POST,
@@ -251,15 +230,6 @@ fn read(reader: &Reader<'_>) -> Option<Http> {
     })
 }
 
-/// Reports a key that is not in this version, where it is there.
-fn refuse(reader: &Reader<'_>, key: &str) -> bool {
-    let span = reader.key_span(key);
-    if let Some(span) = span.clone() {
-        not_built(reader, span, &format!("`{key}`"));
-    }
-    span.is_some()
-}
-
 fn read_batch(reader: &Reader<'_>) -> Option<CallLimits> {
     let batch = reader.table("batch")?;
     let (records, bytes) = (batch.integer("records"), batch.size("bytes"));
@@ -269,24 +239,19 @@ fn read_batch(reader: &Reader<'_>) -> Option<CallLimits> {
     })
 }
 
-fn read_tls(reader: &Reader<'_>) -> Option<Tls> {
-    let tls = reader.table("tls")?;
-    let later = ["cert", "key"].map(|key| refuse(&tls, key));
-    let ca = tls.text("ca");
-    if later.contains(&true) || (tls.has("ca") && ca.is_none()) {
-        return None;
-    }
-    Some(Tls::new(ca.map(|path| path.value.into())))
-}
-
 impl Http {
     async fn send(&mut self, records: &Selection, call: &Call<'_>) -> Verdict {
         if let Some(verdict) = self.gate.verdict(call.world) {
             return verdict;
         }
-        let encoded = self.encoder.encode(records, call.budget);
+        let encoder = &self.encoder;
+        let packed = self
+            .packer
+            .pack(Encoder::bytes(records), call.budget, |out| {
+                encoder.write(records, out);
+            });
         let mut headers = self.headers.clone();
-        if encoded.gzipped {
+        if packed.gzipped {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if let Ok(id) = HeaderValue::from_str(call.batch_id) {
@@ -295,7 +260,7 @@ impl Http {
         let mut outgoing = Outgoing {
             method: self.method.clone(),
             headers,
-            body: Bytes::clone(&encoded.body),
+            body: packed.body.clone(),
         };
         let answer = match &mut self.signed {
             None => self
@@ -306,7 +271,7 @@ impl Http {
             Some(signed) => signed.send(&mut self.client, call, &mut outgoing).await,
         };
         drop(outgoing);
-        self.encoder.take_back(encoded, call.budget);
+        self.packer.take_back(packed, call.budget);
         match answer {
             Ok(answer) => self.verdict(&answer, call.world),
             Err(missing) => self.gate.missing(call.world, missing),

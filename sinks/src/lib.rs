@@ -23,9 +23,19 @@ mod buffer;
 mod console;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "otlp")]
+mod otlp;
 #[cfg(feature = "_http")]
+#[cfg_attr(
+    not(all(feature = "http", feature = "otlp")),
+    allow(dead_code, reason = "each sink uses a part of what all share")
+)]
 mod shared;
 #[cfg(test)]
+#[cfg_attr(
+    not(feature = "http"),
+    allow(dead_code, reason = "each sink's tests use a part of it")
+)]
 mod test_world;
 
 const KINDS: &[SinkKind] = &[
@@ -34,6 +44,10 @@ const KINDS: &[SinkKind] = &[
     http::KIND,
     #[cfg(not(feature = "http"))]
     absent("http"),
+    #[cfg(feature = "otlp")]
+    otlp::KIND,
+    #[cfg(not(feature = "otlp"))]
+    absent("otlp"),
 ];
 
 /// Every kind of sink, those included whose feature is not in this build.
@@ -42,7 +56,7 @@ pub fn kinds() -> &'static [SinkKind] {
 }
 
 /// The row of a kind whose feature is not in this build.
-#[cfg(not(feature = "http"))]
+#[cfg(not(all(feature = "http", feature = "otlp")))]
 const fn absent(name: &'static str) -> SinkKind {
     SinkKind {
         name,
@@ -87,6 +101,7 @@ mod tests {
             let built = kind.build.map(|make| make(&reader, &build).is_some());
             let wanted = match kind.name {
                 "http" => cfg!(feature = "http").then_some(true),
+                "otlp" => cfg!(feature = "otlp").then_some(true),
                 _ => Some(true),
             };
             assert_eq!(built, wanted, "{}", kind.name);

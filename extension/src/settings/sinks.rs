@@ -68,12 +68,17 @@ fn plan(
     if let Some(after) = after {
         check_redaction(&reader, after, transforms);
     }
-    let delivery = delivery(&reader);
+    let mut delivery = delivery(&reader);
     refuse_later_keys(&reader);
     let sink = match kind.and_then(|kind| kind.build) {
         Some(make) => {
             let made = make(&reader, build);
             reader.finish();
+            if let Some(timeout) = made.as_ref().and_then(|sink| sink.timeout())
+                && !reader.has("timeout")
+            {
+                delivery.timeout = timeout;
+            }
             made
         }
         None => {

@@ -66,6 +66,15 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ("http", "auth.sigv4.external_id", "\"tapline\""),
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
+    ("otlp", "endpoint", "\"https://otlp.example.com:4318\""),
+    (
+        "otlp",
+        "logs_endpoint",
+        "\"https://logs.example.com/v1/logs\"",
+    ),
+    ("otlp", "headers", "{ x-api-key = { env = \"API_KEY\" } }"),
+    ("otlp", "tls.ca", "\"/var/task/ca.pem\""),
+    ("otlp", "tls.key", "{ env = \"KEY\" }"),
 ];
 
 fn find(list: &[(&str, &str, &'static str)], table: &str, key: &str) -> Option<&'static str> {
@@ -168,7 +177,7 @@ fn sinks(out: &mut String) {
         }
         out.push_str(&format!(
             "[sink.{}]\ntype = \"{}\"\n",
-            ["out", "collector"][index.min(1)],
+            ["out", "collector", "telemetry"][index.min(2)],
             kind.name
         ));
         if index == 0 {

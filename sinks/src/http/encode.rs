@@ -1,15 +1,12 @@
-//! Records into the body of a request, in one pass, into buffers that are used again.
+//! Records into the body of a request, in one pass.
 
-use bytes::Bytes;
-use tapline_core::budget::Budget;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
 use tapline_core::line;
 use tapline_core::sink::Selection;
 use tapline_core::view::{Scratch, Surroundings, View};
 
-use crate::buffer::{Buffer, lines_bytes};
-use crate::shared::gzip::Gzip;
+use crate::buffer::lines_bytes;
 
 /// How records become a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,39 +29,27 @@ impl Framing {
     }
 }
 
-/// Makes bodies. Holds two small buffers between calls, and with gzip a compressor.
+/// Writes bodies.
 pub(super) struct Encoder {
     framing: Framing,
-    gzip: Option<Gzip>,
-    plain: Buffer,
-    packed: Buffer,
     text: Text,
 }
 
-/// A body, charged until it is dropped or given back.
-pub(super) struct Encoded {
-    pub body: Bytes,
-    pub gzipped: bool,
-    /// What the body's bytes are charged to; its own bytes are gone.
-    buffer: Buffer,
-}
-
 impl Encoder {
-    pub fn new(framing: Framing, gzip: bool) -> Encoder {
+    pub fn new(framing: Framing) -> Encoder {
         Encoder {
             framing,
-            gzip: gzip.then(Gzip::default),
-            plain: Buffer::default(),
-            packed: Buffer::default(),
             text: Text::default(),
         }
     }
 
-    /// The body for these records: the same bytes for the same records.
-    pub fn encode(&mut self, records: &Selection, budget: &Budget) -> Encoded {
-        self.plain.bytes.clear();
-        self.plain.reserve(lines_bytes(records) + 2, budget);
-        let out = &mut self.plain.bytes;
+    /// About how many bytes [`Self::write`] appends.
+    pub fn bytes(records: &Selection) -> usize {
+        lines_bytes(records) + 2
+    }
+
+    /// Appends the body for these records: the same bytes for the same records.
+    pub fn write(&self, records: &Selection, out: &mut Vec<u8>) {
         match self.framing {
             Framing::Ndjson => {
                 for (batch, record) in records.records() {
@@ -83,41 +68,6 @@ impl Encoder {
                 out.push(b']');
             }
             Framing::Text => self.text.write(records, out),
-        }
-        self.plain.settle(budget);
-        let gzipped = match &mut self.gzip {
-            Some(gzip) => gzip.pack(&self.plain.bytes, &mut self.packed, budget),
-            None => false,
-        };
-        let (sent, spare) = if gzipped {
-            (&mut self.packed, &mut self.plain)
-        } else {
-            (&mut self.plain, &mut self.packed)
-        };
-        spare.rest(budget);
-        let mut buffer = std::mem::take(sent);
-        Encoded {
-            body: std::mem::take(&mut buffer.bytes).into(),
-            gzipped,
-            buffer,
-        }
-    }
-
-    /// Takes the buffer of a body back, where nobody else holds it any more.
-    pub fn take_back(&mut self, encoded: Encoded, budget: &Budget) {
-        let Encoded {
-            body,
-            gzipped,
-            mut buffer,
-        } = encoded;
-        if body.is_unique() {
-            buffer.bytes = body.into();
-        }
-        buffer.rest(budget);
-        if gzipped {
-            self.packed = buffer;
-        } else {
-            self.plain = buffer;
         }
     }
 }

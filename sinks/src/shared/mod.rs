@@ -15,7 +15,8 @@ pub(crate) mod gzip;
 pub(crate) mod headers;
 pub(crate) mod http;
 mod io;
-mod retry_after;
+pub(crate) mod packer;
+pub(crate) mod retry_after;
 pub(crate) mod signed;
 pub(crate) mod sigv4;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tapline_core::config::{Field, FieldKind, Fields, Reader};
 use tapline_core::level::Level;
 use tapline_core::world::{Stream, World};
 use tokio_rustls::TlsConnector;
@@ -16,6 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::headers::refuse;
 use super::http::Failure;
 
 /// Largest file of a private CA, in bytes: some 300 certificates.
@@ -23,6 +25,42 @@ const CA_BYTES_MAX: u64 = 1 << 20;
 
 /// Sessions that are remembered for a shorter handshake; a client talks to one host.
 const SESSIONS_MAX: usize = 4;
+
+/// The keys of `tls`.
+pub(crate) const TLS_FIELDS: Fields = &[
+    Field {
+        name: "ca",
+        kind: FieldKind::Text,
+        default: "",
+        required: false,
+        doc: "PEM file of certificates that are trusted beside the public ones. It is read with the first connection.",
+    },
+    Field {
+        name: "cert",
+        kind: FieldKind::Any,
+        default: "",
+        required: false,
+        doc: "Certificate of the client. Not in this version.",
+    },
+    Field {
+        name: "key",
+        kind: FieldKind::Secret,
+        default: "",
+        required: false,
+        doc: "Key of the client's certificate. Not in this version.",
+    },
+];
+
+/// Reads `tls`; `ca` stands in for a key that the file does not have. `None` after it reported what is wrong.
+pub(crate) fn read(reader: &Reader<'_>, ca: impl FnOnce() -> Option<PathBuf>) -> Option<Tls> {
+    let tls = reader.table("tls")?;
+    let later = ["cert", "key"].map(|key| refuse(&tls, key));
+    let path = tls.text("ca");
+    if later.contains(&true) || (tls.has("ca") && path.is_none()) {
+        return None;
+    }
+    Some(Tls::new(path.map(|path| path.value.into()).or_else(ca)))
+}
 
 /// The TLS of one client.
 #[derive(Default)]
