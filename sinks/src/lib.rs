@@ -21,6 +21,11 @@ use tapline_core::registry::SinkKind;
 
 mod buffer;
 mod console;
+#[cfg(feature = "otlp-grpc")]
+mod grpc;
+#[cfg(all(feature = "otlp", not(feature = "otlp-grpc")))]
+#[path = "grpc_absent.rs"]
+mod grpc;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "otlp")]

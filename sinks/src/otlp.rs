@@ -22,17 +22,18 @@ use hyper::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use std::time::Duration;
-use tapline_core::config::{Field, FieldKind, Fields, Reader};
+use tapline_core::config::{Field, FieldKind, Fields, Kind, Reader, Severity};
 use tapline_core::level::Level;
 use tapline_core::registry::{Build, SinkKind};
-use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink};
+use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
 use tapline_core::world::Boxed;
 
 use crate::buffer::lines_bytes;
+use crate::grpc;
 use crate::shared::gzip::Gzip;
 use crate::shared::headers::{self, not_built, refuse};
-use crate::shared::http::{Client, Outgoing};
-use crate::shared::packer::Packer;
+use crate::shared::http::{Client, Failure, Outgoing};
+use crate::shared::packer::{Packed, Packer};
 use crate::shared::tls::{self, TLS_FIELDS, Tls};
 use crate::shared::url::{self, Url};
 use answer::{Meaning, meaning};
@@ -43,6 +44,7 @@ use wire::{Json, Proto};
 mod answer;
 mod environment;
 mod logs;
+pub(crate) mod reply;
 mod resource;
 #[cfg(test)]
 mod tests;
@@ -95,7 +97,8 @@ const FIELDS: Fields = &[
         kind: FieldKind::Choice(PROTOCOLS),
         default: "\"http/protobuf\"",
         required: false,
-        doc: "Form and transport. `grpc` is not in this version.",
+        doc: "Form and transport. `grpc` needs the cargo feature `otlp-grpc`, and uses of an endpoint only scheme, host and \
+              port.",
     },
     Field {
         name: "signals",
@@ -171,19 +174,62 @@ const LIMITS: CallLimits = CallLimits {
 
 /// Where a collector is expected without any word about it.
 const ENDPOINT: &str = "http://localhost:4318";
+const ENDPOINT_GRPC: &str = "http://localhost:4317";
 
-/// One of the two forms.
+/// What `protocol` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Protobuf,
     Json,
+    Grpc,
+}
+
+/// How requests travel.
+enum Transport {
+    Http(Client),
+    Grpc(grpc::Client),
+}
+
+impl Transport {
+    /// Sends one encoded request. `Err` where nothing came back.
+    async fn send(
+        &mut self,
+        call: &Call<'_>,
+        headers: &HeaderMap,
+        packed: &Packed,
+        sent: usize,
+    ) -> Result<Meaning, Failure> {
+        let mut headers = headers.clone();
+        if packed.gzipped && matches!(self, Transport::Http(_)) {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Ok(id) = HeaderValue::from_str(call.batch_id) {
+            headers.insert(BATCH_ID, id);
+        }
+        match self {
+            Transport::Http(client) => {
+                let outgoing = Outgoing {
+                    method: Method::POST,
+                    headers,
+                    body: packed.body.clone(),
+                };
+                let answer = client.send(call, &outgoing).await?;
+                Ok(meaning(&answer, sent, call.world.wall_ms()))
+            }
+            Transport::Grpc(client) => {
+                let (body, gzipped) = (&packed.body, packed.gzipped);
+                let reply = client.call(call, &headers, body, gzipped).await?;
+                Ok(reply.meaning(sent))
+            }
+        }
+    }
 }
 
 /// Sends batches to one collector.
 struct Otlp {
     /// As messages name it: ``sink `out` ``.
     label: String,
-    client: Client,
+    transport: Transport,
     packer: Packer,
     form: Form,
     body: Body,
@@ -209,7 +255,7 @@ fn read(reader: &Reader<'_>) -> Option<Otlp> {
         refuse_word(reader, "auth", "sigv4"),
     ];
     let form = read_form(reader);
-    let url = read_url(reader, Signal::Logs);
+    let url = read_url(reader, Signal::Logs, form == Some(Form::Grpc));
     let own_headers = read_headers(reader);
     let gzip = read_gzip(reader);
     let body = reader.choice("body");
@@ -219,17 +265,26 @@ fn read(reader: &Reader<'_>) -> Option<Otlp> {
         return None;
     }
     let form = form?;
+    let (url, connect_timeout, tls) = (url?, connect_timeout?.value, tls?);
+    let transport = match form {
+        Form::Grpc => {
+            let method = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+            Transport::Grpc(grpc::Client::new(url, method, connect_timeout, tls)?)
+        }
+        _ => Transport::Http(Client::new(url, connect_timeout, tls)),
+    };
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, AGENT);
     let kind = match form {
         Form::Protobuf => "application/x-protobuf",
         Form::Json => "application/json",
+        Form::Grpc => "application/grpc",
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.extend(own_headers?);
     Some(Otlp {
         label: reader.label().to_owned(),
-        client: Client::new(url?, connect_timeout?.value, tls?),
+        transport,
         packer: Packer::new(gzip?.then(Gzip::default)),
         form,
         body: match body?.value {
@@ -281,17 +336,20 @@ fn read_form(reader: &Reader<'_>) -> Option<Form> {
         chosen.map(|default| word.unwrap_or(default))
     };
     match chosen.value {
-        "grpc" => {
-            not_built(reader, chosen.span, "the protocol `grpc`");
+        "grpc" if !grpc::BUILT => {
+            let message = "`grpc` is not in this build";
+            let help = "rebuild with the cargo feature `otlp-grpc`, or write `http/protobuf`";
+            reader.report(Severity::Error, Kind::NotBuilt, chosen.span, message, help);
             None
         }
+        "grpc" => Some(Form::Grpc),
         "http/json" => Some(Form::Json),
         _ => Some(Form::Protobuf),
     }
 }
 
 /// Where a signal goes: its own key, the base key, its own variable, the base variable, the default.
-fn read_url(reader: &Reader<'_>, signal: Signal) -> Option<Url> {
+fn read_url(reader: &Reader<'_>, signal: Signal, over_grpc: bool) -> Option<Url> {
     let own = format!("{}_endpoint", signal.word());
     // Both are read, so that what is wrong with the one that is not used is said too.
     let exact = given(reader, &own, None);
@@ -301,10 +359,18 @@ fn read_url(reader: &Reader<'_>, signal: Signal) -> Option<Url> {
     }
     let found = environment::find(reader, signal, "ENDPOINT");
     let (place, value, base) = match &found {
-        Some(found) => (found.name.as_str(), found.value.as_str(), !found.of_signal),
-        None => ("", ENDPOINT, true),
+        Some(found) => (found.name.as_str(), found.value.clone(), !found.of_signal),
+        None if over_grpc => ("", ENDPOINT_GRPC.to_owned(), true),
+        None => ("", ENDPOINT.to_owned(), true),
     };
-    match url::parse(value).and_then(|url| joined(url, base.then_some(signal))) {
+    let value = if over_grpc && !value.contains("://") {
+        let insecure = environment::find(reader, signal, "INSECURE");
+        let insecure = insecure.is_some_and(|found| found.value.eq_ignore_ascii_case("true"));
+        format!("{}://{value}", if insecure { "http" } else { "https" })
+    } else {
+        value
+    };
+    match url::parse(&value).and_then(|url| joined(url, base.then_some(signal))) {
         Ok(url) => Some(url),
         Err(wrong) => {
             let message = format!("`{place}`: {}", wrong.message);
@@ -393,31 +459,23 @@ impl Otlp {
         let (form, body, scratch) = (self.form, self.body, &mut self.scratch);
         let bytes = lines_bytes(records);
         let packed = self.packer.pack(bytes, call.budget, |out| match form {
-            Form::Protobuf => logs::write(&mut Proto(out), records, call.facts, body, scratch),
+            Form::Protobuf | Form::Grpc => {
+                logs::write(&mut Proto(out), records, call.facts, body, scratch)
+            }
             Form::Json => logs::write(&mut Json(out), records, call.facts, body, scratch),
         });
-        let mut headers = self.headers.clone();
-        if packed.gzipped {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        if let Ok(id) = HeaderValue::from_str(call.batch_id) {
-            headers.insert(BATCH_ID, id);
-        }
-        let outgoing = Outgoing {
-            method: Method::POST,
-            headers,
-            body: packed.body.clone(),
-        };
-        let answer = self.client.send(call, &outgoing).await;
-        drop(outgoing);
+        let sent = records.len();
+        let meaning = self
+            .transport
+            .send(call, &self.headers, &packed, sent)
+            .await;
         self.packer.take_back(packed, call.budget);
-        match answer {
-            Ok(answer) => {
-                let meaning = meaning(&answer, records.len(), call.world.wall_ms());
+        match meaning {
+            Ok(meaning) => {
                 self.remark(call, &meaning);
                 meaning.outcome
             }
-            Err(failure) => Outcome::from(tapline_core::sink::Verdict::from(failure)),
+            Err(failure) => Outcome::from(Verdict::from(failure)),
         }
     }
 

@@ -133,7 +133,7 @@ fn header(pair: &str) -> Option<(HeaderName, HeaderValue)> {
 }
 
 /// Percent-decoding; a `%` that begins no two hex digits stands for itself.
-fn decode(text: &str) -> Vec<u8> {
+pub(super) fn decode(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -348,7 +348,7 @@ fn write_body<W: Wire>(wire: &mut W, content: Content<'_>, body: Body, found: Fo
             };
             wire.message(BODY, |wire| value::text(wire, Text::Plain(message)));
         }
-        (Content::Other([]), _) => {}
+        (Content::Other([] | b"null"), _) => {}
         (Content::Other(raw), _) => wire.message(BODY, |wire| value::any(wire, raw, 0)),
     }
 }

@@ -11,6 +11,7 @@ mod answers;
 mod config;
 mod delivery;
 mod encoding;
+mod replies;
 
 /// Variables of an environment.
 type Variables = &'static [(&'static str, &'static str)];

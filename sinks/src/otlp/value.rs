@@ -49,7 +49,10 @@ pub(super) fn member<W: Wire>(wire: &mut W, list: Key, key: &[u8], raw: &[u8]) {
 fn member_at<W: Wire>(wire: &mut W, list: Key, key: &[u8], raw: &[u8], depth: usize) {
     wire.item(list, |wire| {
         wire.text(KEY, Text::Escaped(key));
-        wire.message(VALUE, |wire| any(wire, raw, depth));
+        // `null` is a key without a value: some decoders refuse `"value":{}`, and the whole request with it.
+        if raw.first() != Some(&b'n') {
+            wire.message(VALUE, |wire| any(wire, raw, depth));
+        }
     });
 }
 

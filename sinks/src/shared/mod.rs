@@ -14,7 +14,7 @@ pub(crate) mod fault;
 pub(crate) mod gzip;
 pub(crate) mod headers;
 pub(crate) mod http;
-mod io;
+pub(crate) mod io;
 pub(crate) mod packer;
 pub(crate) mod retry_after;
 pub(crate) mod signed;

@@ -67,6 +67,8 @@ pub(crate) fn read(reader: &Reader<'_>, ca: impl FnOnce() -> Option<PathBuf>) ->
 pub(crate) struct Tls {
     ca: Option<PathBuf>,
     connector: Option<TlsConnector>,
+    /// HTTP/2 is asked for, in place of HTTP/1.1.
+    http2: bool,
     /// What went wrong was named.
     named: bool,
 }
@@ -77,6 +79,14 @@ impl Tls {
         Tls {
             ca,
             ..Tls::default()
+        }
+    }
+
+    /// The same for connections that will speak HTTP/2.
+    pub fn over_http2(self) -> Tls {
+        Tls {
+            http2: true,
+            ..self
         }
     }
 
@@ -109,7 +119,8 @@ impl Tls {
         let connector = match &self.connector {
             Some(connector) => connector.clone(),
             None => {
-                let built = connector(self.ca.as_deref())?;
+                let protocol: &[u8] = if self.http2 { b"h2" } else { b"http/1.1" };
+                let built = connector(self.ca.as_deref(), protocol)?;
                 self.connector.insert(built).clone()
             }
         };
@@ -121,7 +132,7 @@ impl Tls {
     }
 }
 
-fn connector(ca: Option<&Path>) -> Result<TlsConnector, String> {
+fn connector(ca: Option<&Path>, protocol: &[u8]) -> Result<TlsConnector, String> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(path) = ca {
@@ -133,7 +144,7 @@ fn connector(ca: Option<&Path>) -> Result<TlsConnector, String> {
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
     Ok(TlsConnector::from(Arc::new(config)))
 }

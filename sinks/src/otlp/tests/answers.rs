@@ -18,6 +18,7 @@ fn answer(status: u16, kind: &'static str, body: &[u8]) -> Answer {
         status: StatusCode::from_u16(status).unwrap(),
         headers,
         body: body.to_vec(),
+        whole: true,
     }
 }
 
