@@ -1,7 +1,8 @@
 //! `otlp`: the OpenTelemetry protocol, to a collector or to a service that speaks it.
 //!
-//! Protocol: OTLP 1.x over HTTP/1.1, as protobuf or JSON, one POST a batch over one connection that is kept.
-//! [`logs`] says what of a record stands where. Every attempt carries `x-tapline-batch`, the same for the same records.
+//! Protocol: OTLP 1.x over HTTP/1.1, as protobuf or JSON, one POST a batch over one connection that is kept; with
+//! `otlp-grpc` also over HTTP/2. [`logs`] says what of a record stands where, [`metrics`] and [`traces`] what is made of
+//! observations; each signal has an [`exporter`] of its own. Every attempt carries `x-tapline-batch`, the same for the same records.
 //!
 //! Guarantee: at least once. An attempt whose answer was lost is repeated; the attribute `log.record.uid` is the same
 //! on every attempt.
@@ -17,37 +18,32 @@
 //! At most 4,000 records and 1 MiB of them, before encoding, in a request. An encoded request is held once, with gzip
 //! twice, until its answer. Of an answer see [`crate::shared::http`].
 
-use hyper::Method;
-use hyper::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
-};
 use std::time::Duration;
-use tapline_core::config::{Field, FieldKind, Fields, Kind, Reader, Severity};
-use tapline_core::level::Level;
+
+use tapline_core::config::{Field, FieldKind, Fields, Reader};
 use tapline_core::registry::{Build, SinkKind};
 use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
 use tapline_core::world::Boxed;
 
 use crate::buffer::lines_bytes;
-use crate::grpc;
-use crate::shared::gzip::Gzip;
-use crate::shared::headers::{self, not_built, refuse};
-use crate::shared::http::{Client, Failure, Outgoing};
-use crate::shared::packer::{Packed, Packer};
-use crate::shared::tls::{self, TLS_FIELDS, Tls};
-use crate::shared::url::{self, Url};
-use answer::{Meaning, meaning};
+use crate::shared::tls::TLS_FIELDS;
 use environment::Signal;
+use exporter::{Exporter, Form};
 use logs::{Body, Scratch};
+use metrics::{Metrics, Temporality};
+use traces::Traces;
 use wire::{Json, Proto};
 
 mod answer;
 mod environment;
+mod exporter;
 mod logs;
+mod metrics;
 pub(crate) mod reply;
 mod resource;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod value;
 mod wire;
 
@@ -80,17 +76,17 @@ const FIELDS: Fields = &[
     },
     Field {
         name: "metrics_endpoint",
-        kind: FieldKind::Any,
+        kind: FieldKind::Text,
         default: "",
         required: false,
-        doc: "URL for metrics. Not in this version.",
+        doc: "URL for metrics, used as it is in place of `endpoint`.",
     },
     Field {
         name: "traces_endpoint",
-        kind: FieldKind::Any,
+        kind: FieldKind::Text,
         default: "",
         required: false,
-        doc: "URL for traces. Not in this version.",
+        doc: "URL for traces, used as it is in place of `endpoint`.",
     },
     Field {
         name: "protocol",
@@ -105,14 +101,14 @@ const FIELDS: Fields = &[
         kind: FieldKind::List(&FieldKind::Choice(&["logs", "metrics", "traces"])),
         default: "[\"logs\"]",
         required: false,
-        doc: "What is sent. In this version only `logs`.",
+        doc: "What is sent. `metrics` and `traces` are made from platform events, as they come in.",
     },
     Field {
         name: "temporality",
-        kind: FieldKind::Any,
-        default: "",
+        kind: FieldKind::Choice(&["delta", "cumulative"]),
+        default: "\"delta\"",
         required: false,
-        doc: "Whether metrics count since the last request or since the start. Not in this version.",
+        doc: "What metrics count from: the request before, or the start of the environment.",
     },
     Field {
         name: "body",
@@ -142,7 +138,7 @@ const FIELDS: Fields = &[
         kind: FieldKind::Choice(&["none", "sigv4"]),
         default: "\"none\"",
         required: false,
-        doc: "`sigv4` signs requests to AWS's own endpoints. Not in this version.",
+        doc: "`sigv4` signs requests to AWS's own endpoints with the credentials of the function.",
     },
     Field {
         name: "connect_timeout",
@@ -163,82 +159,20 @@ const FIELDS: Fields = &[
     },
 ];
 
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("tapline/", env!("CARGO_PKG_VERSION")));
-const BATCH_ID: HeaderName = HeaderName::from_static("x-tapline-batch");
-
 /// How much one request holds. 4 MiB is what collectors commonly take, and JSON may triple a record.
 const LIMITS: CallLimits = CallLimits {
     records_max: 4_000,
     bytes_max: 1 << 20,
 };
 
-/// Where a collector is expected without any word about it.
-const ENDPOINT: &str = "http://localhost:4318";
-const ENDPOINT_GRPC: &str = "http://localhost:4317";
-
-/// What `protocol` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Protobuf,
-    Json,
-    Grpc,
-}
-
-/// How requests travel.
-enum Transport {
-    Http(Client),
-    Grpc(grpc::Client),
-}
-
-impl Transport {
-    /// Sends one encoded request. `Err` where nothing came back.
-    async fn send(
-        &mut self,
-        call: &Call<'_>,
-        headers: &HeaderMap,
-        packed: &Packed,
-        sent: usize,
-    ) -> Result<Meaning, Failure> {
-        let mut headers = headers.clone();
-        if packed.gzipped && matches!(self, Transport::Http(_)) {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        if let Ok(id) = HeaderValue::from_str(call.batch_id) {
-            headers.insert(BATCH_ID, id);
-        }
-        match self {
-            Transport::Http(client) => {
-                let outgoing = Outgoing {
-                    method: Method::POST,
-                    headers,
-                    body: packed.body.clone(),
-                };
-                let answer = client.send(call, &outgoing).await?;
-                Ok(meaning(&answer, sent, call.world.wall_ms()))
-            }
-            Transport::Grpc(client) => {
-                let (body, gzipped) = (&packed.body, packed.gzipped);
-                let reply = client.call(call, &headers, body, gzipped).await?;
-                Ok(reply.meaning(sent))
-            }
-        }
-    }
-}
-
-/// Sends batches to one collector.
+/// Sends batches to one collector, and knows what is sent beside them.
 struct Otlp {
-    /// As messages name it: ``sink `out` ``.
-    label: String,
-    transport: Transport,
-    packer: Packer,
-    form: Form,
+    /// `None` where `signals` does not name logs: no record comes then.
+    logs: Option<Exporter>,
     body: Body,
-    /// Those that are the same on every request.
-    headers: HeaderMap,
     timeout: Option<Duration>,
     scratch: Scratch,
-    /// Which sorts of remarks were made.
-    remarked: [bool; 4],
+    companions: Vec<(&'static str, Box<dyn Sink>)>,
 }
 
 fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Sink>> {
@@ -247,246 +181,73 @@ fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Sink>> {
 
 /// Reads everything before it gives up, so that all problems are shown at once.
 fn read(reader: &Reader<'_>) -> Option<Otlp> {
-    let later = [
-        refuse(reader, "metrics_endpoint"),
-        refuse(reader, "traces_endpoint"),
-        refuse(reader, "temporality"),
-        refuse_signals(reader),
-        refuse_word(reader, "auth", "sigv4"),
-    ];
-    let form = read_form(reader);
-    let url = read_url(reader, Signal::Logs, form == Some(Form::Grpc));
-    let own_headers = read_headers(reader);
-    let gzip = read_gzip(reader);
+    let signals = read_signals(reader);
     let body = reader.choice("body");
-    let connect_timeout = reader.duration("connect_timeout");
-    let tls = read_tls(reader);
-    if later.contains(&true) {
-        return None;
+    let temporality = reader.choice("temporality");
+    let signals = signals?;
+    let exporter = |signal| {
+        let exporter = signals.contains(&signal);
+        exporter.then(|| Exporter::read(reader, signal))
+    };
+    let logs = exporter(Signal::Logs);
+    let metrics = exporter(Signal::Metrics);
+    let traces = exporter(Signal::Traces);
+    let temporality = match temporality?.value {
+        "cumulative" => Temporality::Cumulative,
+        _ => Temporality::Delta,
+    };
+    let mut companions: Vec<(&'static str, Box<dyn Sink>)> = Vec::new();
+    if let Some(exporter) = metrics {
+        let metrics = Metrics::new(exporter?, temporality);
+        companions.push((Signal::Metrics.word(), Box::new(metrics)));
     }
-    let form = form?;
-    let (url, connect_timeout, tls) = (url?, connect_timeout?.value, tls?);
-    let transport = match form {
-        Form::Grpc => {
-            let method = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
-            Transport::Grpc(grpc::Client::new(url, method, connect_timeout, tls)?)
-        }
-        _ => Transport::Http(Client::new(url, connect_timeout, tls)),
-    };
-    let mut headers = HeaderMap::new();
-    headers.insert(USER_AGENT, AGENT);
-    let kind = match form {
-        Form::Protobuf => "application/x-protobuf",
-        Form::Json => "application/json",
-        Form::Grpc => "application/grpc",
-    };
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.extend(own_headers?);
+    if let Some(exporter) = traces {
+        companions.push((Signal::Traces.word(), Box::new(Traces::new(exporter?))));
+    }
     Some(Otlp {
-        label: reader.label().to_owned(),
-        transport,
-        packer: Packer::new(gzip?.then(Gzip::default)),
-        form,
+        logs: match logs {
+            Some(exporter) => Some(exporter?),
+            None => None,
+        },
         body: match body?.value {
             "record" => Body::Record,
             _ => Body::Message,
         },
-        headers,
-        timeout: environment::timeout(reader, Signal::Logs),
+        timeout: environment::timeout(reader, signals[0]),
         scratch: Scratch::default(),
-        remarked: [false; 4],
+        companions,
     })
 }
 
-/// Reports a word that is not in this version, where it is chosen.
-fn refuse_word(reader: &Reader<'_>, key: &str, word: &str) -> bool {
-    let chosen = reader.choice(key).filter(|chosen| chosen.value == word);
-    if let Some(chosen) = &chosen {
-        not_built(reader, chosen.span.clone(), &format!("`{word}`"));
-    }
-    chosen.is_some()
-}
-
-fn refuse_signals(reader: &Reader<'_>) -> bool {
-    let Some(signals) = reader.list_of_text("signals") else {
-        return true;
-    };
-    if signals.is_empty() {
-        let span = reader
-            .key_span("signals")
-            .unwrap_or_else(|| reader.header());
+/// At least one signal; `None` after it reported what is wrong.
+fn read_signals(reader: &Reader<'_>) -> Option<Vec<Signal>> {
+    let words = reader.list_of_text("signals")?;
+    let all = [Signal::Logs, Signal::Metrics, Signal::Traces];
+    let named = |signal: &Signal| words.iter().any(|word| word.value == signal.word());
+    let signals: Vec<Signal> = all.into_iter().filter(named).collect();
+    if words.is_empty() {
+        let span = reader.key_span("signals");
+        let span = span.unwrap_or_else(|| reader.header());
         let help = "write `signals = [\"logs\"]`";
         reader.error(span, "`signals` names nothing that could be sent", help);
-        return true;
     }
-    let later = signals.into_iter().filter(|signal| signal.value != "logs");
-    let spans: Vec<_> = later.map(|signal| (signal.span, signal.value)).collect();
-    for (span, word) in &spans {
-        not_built(reader, span.clone(), &format!("the signal `{word}`"));
-    }
-    !spans.is_empty()
-}
-
-fn read_form(reader: &Reader<'_>) -> Option<Form> {
-    let chosen = reader.choice("protocol")?;
-    let chosen = if reader.has("protocol") {
-        chosen
-    } else {
-        let word = environment::word(reader, Signal::Logs, "PROTOCOL", PROTOCOLS);
-        chosen.map(|default| word.unwrap_or(default))
-    };
-    match chosen.value {
-        "grpc" if !grpc::BUILT => {
-            let message = "`grpc` is not in this build";
-            let help = "rebuild with the cargo feature `otlp-grpc`, or write `http/protobuf`";
-            reader.report(Severity::Error, Kind::NotBuilt, chosen.span, message, help);
-            None
-        }
-        "grpc" => Some(Form::Grpc),
-        "http/json" => Some(Form::Json),
-        _ => Some(Form::Protobuf),
-    }
-}
-
-/// Where a signal goes: its own key, the base key, its own variable, the base variable, the default.
-fn read_url(reader: &Reader<'_>, signal: Signal, over_grpc: bool) -> Option<Url> {
-    let own = format!("{}_endpoint", signal.word());
-    // Both are read, so that what is wrong with the one that is not used is said too.
-    let exact = given(reader, &own, None);
-    let base = given(reader, "endpoint", Some(signal));
-    if let Some(url) = exact.or(base) {
-        return url;
-    }
-    let found = environment::find(reader, signal, "ENDPOINT");
-    let (place, value, base) = match &found {
-        Some(found) => (found.name.as_str(), found.value.clone(), !found.of_signal),
-        None if over_grpc => ("", ENDPOINT_GRPC.to_owned(), true),
-        None => ("", ENDPOINT.to_owned(), true),
-    };
-    let value = if over_grpc && !value.contains("://") {
-        let insecure = environment::find(reader, signal, "INSECURE");
-        let insecure = insecure.is_some_and(|found| found.value.eq_ignore_ascii_case("true"));
-        format!("{}://{value}", if insecure { "http" } else { "https" })
-    } else {
-        value
-    };
-    match url::parse(&value).and_then(|url| joined(url, base.then_some(signal))) {
-        Ok(url) => Some(url),
-        Err(wrong) => {
-            let message = format!("`{place}`: {}", wrong.message);
-            reader.error(reader.header(), message, wrong.help);
-            None
-        }
-    }
-}
-
-/// The URL under a key: `None` where it is absent, `Some(None)` where it is wrong, which was reported.
-fn given(reader: &Reader<'_>, key: &str, base_of: Option<Signal>) -> Option<Option<Url>> {
-    if !reader.has(key) {
-        return None;
-    }
-    let url = reader.text(key).and_then(|text| {
-        // A URL may be a credential as a whole.
-        reader.hide(text.span.clone());
-        match url::parse(&text.value).and_then(|url| joined(url, base_of)) {
-            Ok(url) => Some(url),
-            Err(wrong) => {
-                reader.error(text.span, wrong.message, wrong.help);
-                None
-            }
-        }
-    });
-    Some(url)
-}
-
-/// A base with the path of a signal added, its query behind it; anything else as it is.
-fn joined(mut url: Url, base_of: Option<Signal>) -> Result<Url, url::Wrong> {
-    let Some(signal) = base_of else {
-        return Ok(url);
-    };
-    let path = url.target.path().trim_end_matches('/');
-    let query = url.target.query();
-    let query = query.map_or_else(String::new, |query| format!("?{query}"));
-    let target = format!("{path}/v1/{}{query}", signal.word()).parse();
-    url.target = target.map_err(|_| url::Wrong {
-        message: "the URL cannot be read",
-        help: "write `https://host[:port]/path`",
-    })?;
-    Ok(url)
-}
-
-fn read_headers(reader: &Reader<'_>) -> Option<HeaderMap> {
-    if !reader.has("headers") {
-        return Some(environment::headers(reader, Signal::Logs));
-    }
-    let mut right = true;
-    for (name, _) in reader.map_of_secrets("headers") {
-        let parsed = HeaderName::from_bytes(name.value.as_bytes());
-        let taken =
-            |name: &HeaderName| !headers::is_reserved(name.as_str()) && environment::is_taken(name);
-        if parsed.as_ref().is_ok_and(taken) {
-            let message = format!(
-                "the header `{}` is set by Tapline alone",
-                name.value.to_lowercase()
-            );
-            reader.error(name.span, message, "leave it out");
-            right = false;
-        }
-    }
-    headers::read_map(reader).filter(|_| right)
-}
-
-fn read_gzip(reader: &Reader<'_>) -> Option<bool> {
-    let chosen = reader.choice("compression")?.value;
-    let word = if reader.has("compression") {
-        None
-    } else {
-        environment::word(reader, Signal::Logs, "COMPRESSION", COMPRESSIONS)
-    };
-    Some(word.unwrap_or(chosen) == "gzip")
-}
-
-fn read_tls(reader: &Reader<'_>) -> Option<Tls> {
-    let from_environment = || {
-        let found = environment::find(reader, Signal::Logs, "CERTIFICATE")?;
-        Some(found.value.into())
-    };
-    tls::read(reader, from_environment)
+    (!signals.is_empty()).then_some(signals)
 }
 
 impl Otlp {
     async fn send(&mut self, records: &Selection, call: &Call<'_>) -> Outcome {
-        let (form, body, scratch) = (self.form, self.body, &mut self.scratch);
+        let (facts, body, scratch) = (call.facts, self.body, &mut self.scratch);
+        let Some(logs) = &mut self.logs else {
+            return Verdict::Rejected("no_logs".into()).into();
+        };
         let bytes = lines_bytes(records);
-        let packed = self.packer.pack(bytes, call.budget, |out| match form {
+        logs.send(call, bytes, records.len(), |out, form| match form {
+            Form::Json => logs::write(&mut Json(out), records, facts, body, scratch),
             Form::Protobuf | Form::Grpc => {
-                logs::write(&mut Proto(out), records, call.facts, body, scratch)
+                logs::write(&mut Proto(out), records, facts, body, scratch);
             }
-            Form::Json => logs::write(&mut Json(out), records, call.facts, body, scratch),
-        });
-        let sent = records.len();
-        let meaning = self
-            .transport
-            .send(call, &self.headers, &packed, sent)
-            .await;
-        self.packer.take_back(packed, call.budget);
-        match meaning {
-            Ok(meaning) => {
-                self.remark(call, &meaning);
-                meaning.outcome
-            }
-            Err(failure) => Outcome::from(Verdict::from(failure)),
-        }
-    }
-
-    /// Says what the collector had to say, each sort once.
-    fn remark(&mut self, call: &Call<'_>, meaning: &Meaning) {
-        if let Some(remark) = &meaning.remark
-            && !std::mem::replace(&mut self.remarked[remark.sort()], true)
-        {
-            let line = remark.line(&self.label, Signal::Logs.word());
-            call.world.log(Level::Warn, &line);
-        }
+        })
+        .await
     }
 }
 
@@ -497,6 +258,14 @@ impl Sink for Otlp {
 
     fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    fn takes_records(&self) -> bool {
+        self.logs.is_some()
+    }
+
+    fn companions(&mut self) -> Vec<(&'static str, Box<dyn Sink>)> {
+        std::mem::take(&mut self.companions)
     }
 
     fn deliver<'a>(&'a mut self, records: &'a Selection, call: Call<'a>) -> Boxed<'a, Outcome> {

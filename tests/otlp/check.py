@@ -6,6 +6,7 @@ Receivers: a small server around `opentelemetry-proto` (PyPI), and rotel, a coll
 refuses what the specification does not allow. Any difference ends the run with 1.
 """
 
+import base64
 import collections
 import gzip
 import json
@@ -21,7 +22,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 import rotel
+from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 RECORDS = 100_000
 NODE_ID = "5e2f9b64-8d3c-4c1a-9f77-0b6a41d2c3e8"
@@ -130,6 +134,7 @@ class Receiver:
 
     def __init__(self, reject=lambda count: 0):
         self.seen, self.problems, self.rejected, self.requests = [], [], 0, 0
+        self.metrics, self.spans = [], []
         self.reject, self.lock = reject, threading.Lock()
 
     def take(self, records):
@@ -173,7 +178,7 @@ class Receiver:
         return server.server_port
 
     def read(self, handler):
-        assert handler.path == "/v1/logs", handler.path
+        assert handler.path in ("/v1/logs", "/v1/metrics", "/v1/traces"), handler.path
         assert handler.headers["x-tapline-batch"], "each attempt has the id of its batch"
         body = handler.rfile.read(int(handler.headers["content-length"]))
         coding = handler.headers["content-encoding"]
@@ -181,6 +186,8 @@ class Receiver:
         if coding:
             body = gzip.decompress(body)
         kind = handler.headers["content-type"]
+        if handler.path != "/v1/logs":
+            return kind, self.take_signal(handler.path, kind, body)
         if kind == "application/json":
             rejected = self.take(read_json(json.loads(body)))
             partial = {"rejectedLogRecords": str(rejected), "errorMessage": "refused"} if rejected else {}
@@ -188,6 +195,34 @@ class Receiver:
         assert kind == "application/x-protobuf", kind
         request = logs_service_pb2.ExportLogsServiceRequest.FromString(body)
         return kind, self.answer(self.take(read_protobuf(request))).SerializeToString()
+
+    def take_signal(self, path, kind, body):
+        """Metrics and spans: kept as messages, whatever form they came in."""
+        module = metrics_service_pb2.ExportMetricsServiceRequest
+        if path == "/v1/traces":
+            module = trace_service_pb2.ExportTraceServiceRequest
+        if kind == "application/json":
+            # Ids are hex in OTLP, and base64 in protobuf's own JSON.
+            def decoded(pairs):
+                return {key: base64.b64encode(bytes.fromhex(value)).decode() if key.endswith(("traceId", "panId")) else value
+                        for key, value in pairs}
+            request = json_format.ParseDict(json.loads(body, object_pairs_hook=decoded), module())
+            answer = b"{}"
+        else:
+            assert kind == "application/x-protobuf", kind
+            request = module.FromString(body)
+            answer = b""
+        self.keep_signal(request)
+        return answer
+
+    def keep_signal(self, request):
+        with self.lock:
+            if isinstance(request, metrics_service_pb2.ExportMetricsServiceRequest):
+                for resource in request.resource_metrics:
+                    self.metrics += resource.scope_metrics[0].metrics
+            else:
+                for resource in request.resource_spans:
+                    self.spans += resource.scope_spans[0].spans
 
     @staticmethod
     def answer(rejected):
@@ -208,21 +243,33 @@ class Receiver:
                     receiver.problem(error)
                     context.abort(grpc.StatusCode.INVALID_ARGUMENT, "wrong")
 
+        class Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+            def Export(self, request, context):
+                receiver.keep_signal(request)
+                return metrics_service_pb2.ExportMetricsServiceResponse()
+
+        class Traces(trace_service_pb2_grpc.TraceServiceServicer):
+            def Export(self, request, context):
+                receiver.keep_signal(request)
+                return trace_service_pb2.ExportTraceServiceResponse()
+
         # 4 MiB is what servers take unless they are told otherwise.
         server = grpc.server(futures.ThreadPoolExecutor(4))
         logs_service_pb2_grpc.add_LogsServiceServicer_to_server(Service(), server)
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(Metrics(), server)
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Traces(), server)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         self.server = server
         return port
 
 
-def run(tapline, folder, protocol, port):
-    """Runs the file through one sink; gives the sink's part of the ledger."""
+def run(tapline, folder, protocol, port, more="", name="input.ndjson"):
+    """Runs a file through one sink; gives the sink's part of the ledger."""
     config = folder / "tapline.toml"
     config.write_text(f'version = 1\nmemory = "32MiB"\n[sink.out]\ntype = "otlp"\n'
-                      f'endpoint = "http://127.0.0.1:{port}"\nprotocol = "{protocol}"\ntimeout = "60s"\n')
-    done = subprocess.run([tapline, "run", config, "--input", folder / "input.ndjson"], stderr=subprocess.PIPE,
+                      f'endpoint = "http://127.0.0.1:{port}"\nprotocol = "{protocol}"\ntimeout = "60s"\n{more}')
+    done = subprocess.run([tapline, "run", config, "--input", folder / name], stderr=subprocess.PIPE,
                           text=True, env={"OTEL_SERVICE_NAME": "checked"}, timeout=170, check=False)
     lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     ledger = [line for line in lines if line["tapline"] == "ledger"]
@@ -302,6 +349,66 @@ def check_rotel(tapline, folder, protocol):
     assert [int(body) for body in bodies] == [number for number in numbers if number % 6 == 0], "each body in its place"
 
 
+TRACE = {"type": "X-Amzn-Trace-Id", "spanId": "6f1e2d3c4b5a6978",
+         "value": "Root=1-69573b95-2b7c9d0e4f61a83355c7e912;Parent=3d2c1b0a99887766;Sampled=1"}
+
+
+def element(ms, kind, record):
+    return json.dumps({"time": f"2026-01-02T03:04:05.{ms:03}Z", "type": kind, "record": record}) + "\n"
+
+
+def check_signals(tapline, folder, protocol):
+    """One environment's platform events, of which a filter leaves nothing: metrics and spans all the same."""
+    (folder / "platform.ndjson").write_text("".join([
+        element(101, "platform.initReport", {"status": "success", "phase": "init", "initializationType": "on-demand",
+                                             "metrics": {"durationMs": 100.5}}),
+        element(110, "platform.start", {"requestId": NODE_ID, "tracing": TRACE}),
+        element(150, "function", {"level": "ERROR", "message": "boom"}),
+        element(360, "platform.runtimeDone", {"requestId": NODE_ID, "status": "success", "tracing": TRACE,
+                                              "metrics": {"durationMs": 250.0}}),
+        element(420, "platform.report", {"requestId": NODE_ID, "status": "success", "tracing": TRACE,
+                                         "metrics": {"durationMs": 310, "maxMemoryUsedMB": 84},
+                                         "spans": [{"name": "extensionOverhead", "start": "2026-01-02T03:04:05.360Z",
+                                                    "durationMs": 59.5}]}),
+    ]))
+    receiver = Receiver()
+    port = receiver.serve_grpc() if protocol == "grpc" else receiver.serve_http()
+    more = """signals = ["metrics", "traces"]
+[[transform]]
+type = "filter"
+keep = 'level > fatal'
+"""
+    sink, done = run(tapline, folder, protocol, port, more, "platform.ndjson")
+    assert not receiver.problems and done.returncode == 0, (receiver.problems, done.stderr)
+    assert (sink["filtered"], sink["delivered"]) == (5, 0), sink
+    ledger = json.loads(done.stderr.splitlines()[-1])["observations"]
+    assert [ledger[name]["delivered"] for name in ("out/metrics", "out/traces")] == [3, 3], ledger
+    values = {}
+    for metric in receiver.metrics:
+        if metric.WhichOneof("data") == "sum":
+            point = metric.sum.data_points[0]
+            values[metric.name] = (metric.unit, point.as_int)
+            assert metric.sum.is_monotonic and metric.sum.aggregation_temporality == 1
+        else:
+            point = metric.histogram.data_points[0]
+            values[metric.name] = (metric.unit, point.count, point.sum)
+            assert sum(point.bucket_counts) == point.count
+            assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
+        assert 0 < point.start_time_unix_nano < point.time_unix_nano
+    assert values == {
+        "faas.invoke_duration": ("s", 1, 0.25), "faas.init_duration": ("s", 1, 0.1005),
+        "faas.mem_usage": ("By", 1, 84 * 2**20), "faas.coldstarts": ("{coldstart}", 1),
+        "faas.errors": ("{error}", 1)}, values
+    spans = {span.name: span for span in receiver.spans}
+    assert sorted(spans) == ["extension overhead", "invocation"], spans
+    invocation, overhead = spans["invocation"], spans["extension overhead"]
+    assert invocation.trace_id.hex() == "69573b952b7c9d0e4f61a83355c7e912" == overhead.trace_id.hex()
+    assert invocation.span_id.hex() == TRACE["spanId"] == overhead.parent_span_id.hex()
+    assert invocation.parent_span_id.hex() == "3d2c1b0a99887766"
+    assert (invocation.end_time_unix_nano - invocation.start_time_unix_nano, invocation.status.code) == (250 * 10**6, 2)
+    assert overhead.end_time_unix_nano - overhead.start_time_unix_nano == 59_500_000
+
+
 def free_port():
     import socket
     with socket.socket() as free:
@@ -328,10 +435,10 @@ def main():
         folder = pathlib.Path(name)
         write_input(folder / "input.ndjson")
         for protocol in protocols or ["http/protobuf", "http/json", "grpc"]:
-            for check in (check_decoder, check_partial, check_rotel):
+            for check in (check_signals, check_decoder, check_partial, check_rotel):
                 started = time.monotonic()
                 check(tapline, folder, protocol)
-                print(f"{check.__name__} {protocol}: {RECORDS} records, {time.monotonic() - started:.1f} s", flush=True)
+                print(f"{check.__name__} {protocol}: {time.monotonic() - started:.1f} s", flush=True)
 
 
 main()

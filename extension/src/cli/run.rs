@@ -126,9 +126,10 @@ impl Run {
 
     async fn whole(mut self, settings: Settings, mut elements: Elements) -> u8 {
         self.budget = Budget::new(settings.memory);
-        let taps = self.open_ports(settings.sinks);
+        let (taps, observers) = self.open_ports(settings.sinks);
         let mut intake = Intake::new(&settings.receiver, self.identity.clone());
-        let mut pipeline = Pipeline::new(settings.stages, taps);
+        let mut pipeline = Pipeline::new(settings.stages, taps).with_observers(observers);
+        self.ports = pipeline.ports().cloned().collect();
         let mut decoder = Decoder::new(self.world.random());
         let mut input_error = None;
         loop {
@@ -150,25 +151,27 @@ impl Run {
     }
 
     /// The sinks, with queues and breakers that let nothing go: what is slow holds up the input instead.
-    fn open_ports(&mut self, plans: Vec<settings::SinkPlan>) -> Vec<Tap> {
+    fn open_ports(&mut self, plans: Vec<settings::SinkPlan>) -> (Vec<Tap>, Vec<Rc<Port>>) {
         let world: Rc<dyn World> = Rc::new(self.world.clone());
-        let taps: Vec<Tap> = plans
+        let mut observers = Vec::new();
+        let taps = plans
             .into_iter()
             .map(|mut plan| {
                 plan.delivery.queue_bytes_max = usize::MAX / 2;
                 plan.delivery.strikes_max = u32::MAX;
-                open_port(
+                let (tap, more) = open_port(
                     plan,
                     false,
                     &world,
                     &self.budget,
                     &self.progress,
                     &self.identity,
-                )
+                );
+                observers.extend(more);
+                tap
             })
             .collect();
-        self.ports = taps.iter().map(|tap| tap.port.clone()).collect();
-        taps
+        (taps, observers)
     }
 
     fn context(&self) -> Context<'_> {
@@ -213,6 +216,7 @@ impl Run {
             intake.apply(&mut batch);
             pipeline.process(batch, &self.context());
         }
+        pipeline.observe(&decoded.observations, self.world.wall_ms());
         pipeline.expire(&self.context());
     }
 
@@ -237,12 +241,8 @@ impl Run {
     }
 
     fn report(&self, input_error: Option<std::io::Error>) -> u8 {
-        let sinks: Vec<_> = self
-            .ports
-            .iter()
-            .map(|port| (port.name.as_str(), &port.counts))
-            .collect();
-        write_line(self.ledger.line("on", &sinks).as_bytes());
+        let ports = || self.ports.iter().map(|port| &**port);
+        write_line(self.ledger.line_of("on", ports()).as_bytes());
         let mut code = 0;
         if let Some(error) = input_error {
             code = failed(&format!("cannot read the input: {error}"));
@@ -253,12 +253,18 @@ impl Run {
                 self.ledger.malformed.get()
             ));
         }
-        for (name, counts) in sinks {
+        for port in ports() {
+            let (name, counts) = (&port.name, &port.counts);
             let lost = counts.rejected.get() + counts.drops().values().sum::<u64>();
             if lost > 0 {
-                code = failed(&format!("sink `{name}` did not take {lost} records"));
+                let what = if port.observes {
+                    "observations"
+                } else {
+                    "records"
+                };
+                code = failed(&format!("sink `{name}` did not take {lost} {what}"));
             }
-            if let Err(broken) = self.ledger.check(name, counts) {
+            if let Err(broken) = self.ledger.check_port(port) {
                 code = failed(&format!("the ledger does not add up: {broken}"));
             }
         }

@@ -72,6 +72,16 @@ const SHOWN: &[(&str, &str, &str)] = &[
         "logs_endpoint",
         "\"https://logs.example.com/v1/logs\"",
     ),
+    (
+        "otlp",
+        "metrics_endpoint",
+        "\"https://metrics.example.com/v1/metrics\"",
+    ),
+    (
+        "otlp",
+        "traces_endpoint",
+        "\"https://traces.example.com/v1/traces\"",
+    ),
     ("otlp", "headers", "{ x-api-key = { env = \"API_KEY\" } }"),
     ("otlp", "tls.ca", "\"/var/task/ca.pem\""),
     ("otlp", "tls.key", "{ env = \"KEY\" }"),

@@ -16,6 +16,10 @@ use crate::shared::headers;
 pub(super) enum Signal {
     /// Records.
     Logs,
+    /// Counts and distributions from platform events.
+    Metrics,
+    /// Spans from platform events.
+    Traces,
 }
 
 impl Signal {
@@ -23,6 +27,17 @@ impl Signal {
     pub fn word(self) -> &'static str {
         match self {
             Signal::Logs => "logs",
+            Signal::Metrics => "metrics",
+            Signal::Traces => "traces",
+        }
+    }
+
+    /// What gRPC calls.
+    pub fn method(self) -> &'static str {
+        match self {
+            Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+            Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+            Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
         }
     }
 }

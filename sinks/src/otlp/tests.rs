@@ -2,6 +2,10 @@ use tapline_core::budget::Budget;
 use tapline_core::config::{Context, Document};
 use tapline_core::sink::Verdict;
 
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::answer::{Meaning, meaning};
+use super::exporter::Transport;
 use super::*;
 use crate::shared::test_server::Step::*;
 use crate::shared::test_server::{Server, Step};
@@ -11,6 +15,7 @@ mod answers;
 mod config;
 mod delivery;
 mod encoding;
+mod observations;
 mod replies;
 
 /// Variables of an environment.

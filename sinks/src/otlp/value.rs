@@ -41,6 +41,14 @@ pub(super) fn integer_attribute<W: Wire>(wire: &mut W, list: Key, key: &str, val
     });
 }
 
+/// One attribute that is true or false.
+pub(super) fn boolean_attribute<W: Wire>(wire: &mut W, list: Key, key: &str, value: bool) {
+    wire.item(list, |wire| {
+        wire.text(KEY, Text::Escaped(key.as_bytes()));
+        wire.message(VALUE, |wire| wire.boolean(BOOLEAN, value));
+    });
+}
+
 /// One attribute from a member of a JSON object.
 pub(super) fn member<W: Wire>(wire: &mut W, list: Key, key: &[u8], raw: &[u8]) {
     member_at(wire, list, key, raw, 0);

@@ -73,6 +73,12 @@ pub(super) trait Wire {
     /// The bytes of an id that is given in hex digits.
     fn id(&mut self, key: Key, hex: &[u8]);
 
+    /// A list of numbers of eight bytes each.
+    fn fixed_list(&mut self, key: Key, values: &[u64]);
+
+    /// A list of numbers with a fraction.
+    fn double_list(&mut self, key: Key, values: &[f64]);
+
     /// A message inside this one.
     fn message(&mut self, key: Key, fields: impl FnOnce(&mut Self));
 
@@ -165,6 +171,16 @@ impl Wire for Proto<'_> {
             .chunks_exact(2)
             .map(|pair| digit(pair[0]) << 4 | digit(pair[1]));
         self.0.extend(bytes);
+    }
+
+    fn fixed_list(&mut self, key: Key, values: &[u64]) {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+        self.sized(key, |wire| wire.0.extend(bytes));
+    }
+
+    fn double_list(&mut self, key: Key, values: &[f64]) {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+        self.sized(key, |wire| wire.0.extend(bytes));
     }
 
     fn message(&mut self, key: Key, fields: impl FnOnce(&mut Self)) {
@@ -268,6 +284,24 @@ impl Wire for Json<'_> {
 
     fn id(&mut self, key: Key, hex: &[u8]) {
         self.text(key, Text::Escaped(hex));
+    }
+
+    fn fixed_list(&mut self, key: Key, values: &[u64]) {
+        self.list(key, |wire| {
+            for value in values {
+                wire.comma();
+                wire.push(format_args!("\"{value}\""));
+            }
+        });
+    }
+
+    fn double_list(&mut self, key: Key, values: &[f64]) {
+        self.list(key, |wire| {
+            for value in values {
+                wire.comma();
+                wire.push_double(*value);
+            }
+        });
     }
 
     fn message(&mut self, key: Key, fields: impl FnOnce(&mut Self)) {

@@ -4,10 +4,8 @@ use super::*;
 
 /// Scheme, host, port and target of a sink's URL.
 fn url(text: &str, variables: Variables) -> String {
-    let Transport::Http(client) = sink(text, variables).transport else {
-        panic!("{text}");
-    };
-    let url = client.url().clone();
+    let logs = sink(text, variables).logs.unwrap();
+    let url = logs.transport.url().unwrap().clone();
     let scheme = if url.https { "https" } else { "http" };
     format!("{scheme} {} {} {}", url.host, url.port, url.target)
 }
@@ -56,7 +54,10 @@ fn the_environment_stands_in_for_keys_that_are_not_there_and_the_signal_wins() {
 
     let of = |text: &str, variables: Variables| {
         let sink = sink(text, variables);
-        (sink.form, sink.timeout, sink.packer.compresses())
+        {
+            let logs = sink.logs.unwrap();
+            (logs.form, sink.timeout, logs.packer.compresses())
+        }
     };
     let given: Variables = &[
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
@@ -74,7 +75,8 @@ fn the_environment_stands_in_for_keys_that_are_not_there_and_the_signal_wins() {
 /// Pairs of name and value of the headers that are the same on every request.
 fn header_list(text: &str, variables: Variables) -> Vec<(String, String)> {
     let sink = sink(text, variables);
-    let pairs = sink.headers.iter().map(|(name, value)| {
+    let logs = sink.logs.unwrap();
+    let pairs = logs.headers.iter().map(|(name, value)| {
         let value = value.to_str().unwrap().to_owned();
         (name.to_string(), value)
     });
@@ -170,17 +172,18 @@ fn what_the_environment_says_wrongly_is_said_by_name_and_never_shown() {
 fn keys_that_cannot_be_are_named() {
     let rows = [
         ("protocol = \"http\"", "`protocol`"),
-        (
-            "signals = [\"logs\", \"metrics\"]",
-            "the signal `metrics` is not in this version",
-        ),
         ("signals = []", "names nothing"),
         ("signals = [\"profiles\"]", "profiles"),
-        ("auth = \"sigv4\"", "`sigv4` is not in this version"),
+        ("auth = \"sigv4\"", "`sigv4` is for AWS's own endpoints"),
         (
-            "temporality = \"delta\"",
-            "`temporality` is not in this version",
+            "auth = \"sigv4\"\nprotocol = \"grpc\"\nendpoint = \"https://logs.eu-west-1.amazonaws.com\"",
+            "do not take gRPC",
         ),
+        (
+            "signals = [\"metrics\"]\nmetrics_endpoint = \"m.example\"",
+            "scheme",
+        ),
+        ("temporality = \"total\"", "`temporality`"),
         ("endpoint = \"collector:4318\"", "scheme"),
         ("logs_endpoint = \"https://u:p@h/\"", "credentials"),
         ("compression = \"brotli\"", "`compression`"),
@@ -212,4 +215,45 @@ fn all_that_is_wrong_is_shown_at_once() {
         &[],
     );
     assert_eq!(said.matches("error: ").count(), 5, "{said}");
+}
+
+#[test]
+fn each_signal_has_its_own_endpoint_and_logs_may_be_left_out() {
+    let sink = |text| {
+        let mut sink = sink(text, &[]);
+        let names: Vec<_> = sink.companions().iter().map(|(name, _)| *name).collect();
+        (sink.takes_records(), names)
+    };
+    assert_eq!(sink(""), (true, vec![]));
+    let all = "signals = [\"traces\", \"logs\", \"metrics\"]";
+    assert_eq!(sink(all), (true, vec!["metrics", "traces"]));
+    assert_eq!(sink("signals = [\"traces\"]"), (false, vec!["traces"]));
+    let exporter = |signal, text: &str| {
+        let context = Context::new(&|_| None);
+        let document = Document::parse(&context, "t.toml", text.as_bytes()).unwrap();
+        let reader = Reader::root(&context, &document, FIELDS);
+        let exporter = Exporter::read(&reader, signal).unwrap();
+        exporter.transport.url().unwrap().target.to_string()
+    };
+    assert_eq!(exporter(Signal::Metrics, ""), "/v1/metrics");
+    assert_eq!(exporter(Signal::Traces, ""), "/v1/traces");
+    let own = "metrics_endpoint = \"https://m/in\"\ntraces_endpoint = \"https://t/\"";
+    assert_eq!(exporter(Signal::Metrics, own), "/in");
+    assert_eq!(exporter(Signal::Traces, own), "/");
+    assert_eq!(exporter(Signal::Logs, own), "/v1/logs");
+}
+
+#[test]
+fn the_endpoints_of_aws_say_what_requests_are_signed_for() {
+    let text = "auth = \"sigv4\"\nlogs_endpoint = \"https://logs.eu-west-1.amazonaws.com/v1/logs\"";
+    let logs = sink(text, &[]).logs.unwrap();
+    let Transport::Http {
+        signed: Some(signed),
+        ..
+    } = logs.transport
+    else {
+        panic!("it is not signed");
+    };
+    let scope = (signed.scope.service.as_str(), signed.scope.region.as_str());
+    assert_eq!(scope, ("logs", "eu-west-1"));
 }
