@@ -560,12 +560,7 @@ impl Delivery {
     fn give_up(&mut self) {
         let reason = self.reason_to_give_up();
         self.drop_held(reason);
-        for attempt in self.port.under_way.take() {
-            self.port.lose(&attempt.records, reason, attempt.tried);
-        }
-        while let Some(parcel) = self.port.queue.pop() {
-            self.port.lose(&Selection::of_parcel(&parcel), reason, 0);
-        }
+        self.port.let_go(reason);
     }
 
     fn reason_to_give_up(&self) -> DropReason {

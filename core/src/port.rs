@@ -368,6 +368,16 @@ impl Port {
         true
     }
 
+    /// Drops what waits for it, in the queue and for another attempt.
+    pub fn let_go(&self, reason: DropReason) {
+        for attempt in self.under_way.take() {
+            self.lose(&attempt.records, reason, attempt.tried);
+        }
+        while let Some(parcel) = self.queue.pop() {
+            self.lose(&Selection::of_parcel(&parcel), reason, 0);
+        }
+    }
+
     /// Its time is over, whatever it is doing: what is left is dropped.
     pub fn abandon(&self) {
         self.ended.set(true);
