@@ -64,6 +64,7 @@ const SHOWN: &[(&str, &str, &str)] = &[
         "\"arn:aws:iam::123456789012:role/logs\"",
     ),
     ("http", "auth.sigv4.external_id", "\"tapline\""),
+    ("sink", "dead_letter", "\"archive\""),
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
 ];
