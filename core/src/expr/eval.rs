@@ -284,6 +284,10 @@ impl Step {
 }
 
 impl Operand {
+    pub(super) fn is_path(&self) -> bool {
+        matches!(self, Operand::Path(_))
+    }
+
     fn value<'a>(&'a self, record: &'a dyn Source) -> Value<'a> {
         match self {
             Operand::Name(name) => record.name(name),
