@@ -11,4 +11,5 @@ mod platform_faults;
 mod real_python;
 mod reset;
 mod sink_misbehaves;
+mod tail;
 mod two_sinks;

@@ -144,10 +144,10 @@ impl Transform for Sample {
         self.tail.as_mut().map_or(0, |tail| tail.evict(lane))
     }
 
-    fn drain(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
+    fn release(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
         let mut released = Vec::new();
         if let Some(tail) = &mut self.tail {
-            tail.close(&mut released);
+            tail.release_all(&mut released);
         }
         self.give_out(released, context, output);
         if let Some(limit) = &mut self.limit {

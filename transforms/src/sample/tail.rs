@@ -166,8 +166,6 @@ pub(super) struct Tail {
     decided: VecDeque<(Slot, Decision)>,
     bytes: usize,
     held: u64,
-    /// Everything ends: nothing is held any more.
-    closed: bool,
 }
 
 impl Tail {
@@ -181,7 +179,6 @@ impl Tail {
             decided: VecDeque::new(),
             bytes: 0,
             held: 0,
-            closed: false,
         }
     }
 
@@ -219,9 +216,6 @@ impl Tail {
             }
             if context.invocations.get(slot).is_none() {
                 return Some(Decision::ByRate);
-            }
-            if self.closed {
-                return Some(Decision::Kept);
             }
         }
         if record.lane() == Lane::Low && self.context == 0 {
@@ -347,9 +341,8 @@ impl Tail {
         }
     }
 
-    /// Everything ends: decides on all, in favour of their lines.
-    pub fn close(&mut self, released: &mut Vec<Released>) {
-        self.closed = true;
+    /// Decides on all invocations, in favour of their lines: the end may come before theirs.
+    pub fn release_all(&mut self, released: &mut Vec<Released>) {
         while !self.holds.is_empty() {
             self.decide(0, Decision::Kept, released);
         }

@@ -85,7 +85,7 @@ fn each_key_has_its_own_allowance_and_what_is_beyond_it_is_summed_up() {
         "whole again"
     );
     let mut output = Vec::new();
-    sample.drain(&kit.context(), &mut output);
+    sample.release(&kit.context(), &mut output);
     assert_eq!(summaries(&output)[0]["suppressed"], 10);
 }
 
@@ -168,7 +168,7 @@ fn summaries_are_bounded_in_number_and_length() {
         kit.apply_all(&mut *sample, kit.batch(&rows));
     }
     let mut output = Vec::new();
-    sample.drain(&kit.context(), &mut output);
+    sample.release(&kit.context(), &mut output);
     let told = summaries(&output);
     assert_eq!(told.len(), 33);
     assert_eq!(

@@ -265,18 +265,21 @@ fn an_end_that_was_never_seen_is_one_all_the_same() {
 }
 
 #[test]
-fn at_the_end_of_everything_lines_stay_and_nothing_is_held_any_more() {
+fn where_all_may_end_lines_stay() {
     let mut kit = kit();
     let mut sample = made(&KIND, NOTHING_BY_RATE);
     start(&mut kit, "a");
     let batch = lines(&mut kit, "a", "iddd");
     kit.apply_all(&mut *sample, batch);
     let mut output = Vec::new();
-    sample.drain(&kit.context(), &mut output);
+    sample.release(&kit.context(), &mut output);
     assert_eq!(alive(&output), "ddi");
-    start(&mut kit, "b");
-    let batch = lines(&mut kit, "b", "i");
-    assert_eq!(alive(&kit.apply_all(&mut *sample, batch)), "i");
+    let batch = lines(&mut kit, "a", "i");
+    assert_eq!(
+        alive(&kit.apply_all(&mut *sample, batch)),
+        "i",
+        "and so do those that follow"
+    );
     assert_eq!(sample.holding(), Holding::default());
 }
 
