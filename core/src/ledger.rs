@@ -181,6 +181,12 @@ pub struct Ledger {
     pub unlike: Cell<u64>,
     /// Records that a sample could not decide on, for want of its key, and kept.
     pub sample_key_missing: Cell<u64>,
+    /// Invocations that were decided before their end, for want of room to hold their lines.
+    pub tail_overflow: Cell<u64>,
+    /// Invocations that were decided before their end, because they took too long.
+    pub tail_max_wait: Cell<u64>,
+    /// Keys that a limit forgot before their allowance was whole again, for want of room.
+    pub limit_evicted: Cell<u64>,
     /// Batches that a transform broke on.
     pub broken_stages: Cell<u64>,
     redactions: RefCell<BTreeMap<String, u64>>,
@@ -236,6 +242,9 @@ impl Ledger {
             ("refused", &self.refused),
             ("unlike", &self.unlike),
             ("sample_key_missing", &self.sample_key_missing),
+            ("tail_overflow", &self.tail_overflow),
+            ("tail_max_wait", &self.tail_max_wait),
+            ("limit_evicted", &self.limit_evicted),
             ("broken_stages", &self.broken_stages),
         ];
         for (name, value) in rare {

@@ -227,14 +227,15 @@ fn read_root(
         .collect();
     facts.declared = Declared::read(variable);
     let flush = read_flush(root, place);
+    let memory = memory::budget(root, facts, place);
     let build = Build {
         names: Names { env: &receiver.env },
         facts,
+        memory,
     };
     let transforms = stages::read(root, &kinds.transforms, &build);
     let mut sinks = sinks::read(root, &kinds.sinks, &build, &transforms.list);
     dead_letter::read(root, &transforms.list, &mut sinks);
-    let memory = memory::budget(root, facts, place);
     memory::share(root, memory, &mut sinks);
     if place == Place::Offline {
         advice::give(root, &receiver, &transforms.list, &sinks);

@@ -83,6 +83,7 @@ mod tests {
             let build = Build {
                 names: Names { env: &[] },
                 facts: &facts,
+                memory: 16 << 20,
             };
             let built = kind.build.map(|make| make(&reader, &build).is_some());
             let wanted = match kind.name {

@@ -148,7 +148,7 @@ impl Run {
                 }
             }
         }
-        pipeline.drain(&self.context());
+        pipeline.release(&self.context());
         self.end().await;
         self.report(input_error)
     }

@@ -42,6 +42,16 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ),
     ("sample", "keep", "'level >= warn'"),
     (
+        "sample",
+        "tail.keep",
+        "'failed or cold_start or duration > 800ms'",
+    ),
+    ("sample", "tail.context", "200"),
+    ("sample", "tail.memory", "\"1MiB\""),
+    ("sample", "tail.max_wait", "\"30s\""),
+    ("sample", "limit.rate", "\"500/s\""),
+    ("sample", "limit.by", "\"message\""),
+    (
         "enrich",
         "set",
         "{ team = \"payments\", version = \"{function.version}\" }",
