@@ -26,7 +26,7 @@ const CHOSEN: [(&str, &str, &str); 4] = [
 ];
 
 /// What to show for keys without a default, by the table and the key.
-const SHOWN: [(&str, &str, &str); 21] = [
+const SHOWN: [(&str, &str, &str); 22] = [
     ("", "memory", "\"16MiB\""),
     ("transform", "name", "\"quiet\""),
     ("transform", "when", "'type == \"function\"'"),
@@ -58,6 +58,7 @@ const SHOWN: [(&str, &str, &str); 21] = [
         "\"arn:aws:iam::123456789012:role/logs\"",
     ),
     ("http", "auth.sigv4.external_id", "\"tapline\""),
+    ("http", "preset", "\"loki\""),
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
 ];

@@ -22,7 +22,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper::header::{HOST, HeaderMap};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use tapline_core::sink::{Call, Verdict};
 use tapline_core::world::{Instant, Stream, World, before};
 
@@ -69,10 +69,6 @@ pub(crate) struct Answer {
     /// The headers.
     pub headers: HeaderMap,
     /// The body, as far as it came within the limits.
-    #[allow(
-        dead_code,
-        reason = "not every build has a sink whose protocol says something in the body"
-    )]
     pub body: Vec<u8>,
 }
 
@@ -119,6 +115,11 @@ impl Client {
     /// Where it sends to.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Sends what follows to another path and query of the same origin.
+    pub fn aim(&mut self, target: Uri) {
+        self.url.target = target;
     }
 
     /// Sends a request and waits for its answer, until the call's deadline.
