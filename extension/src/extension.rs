@@ -370,8 +370,9 @@ impl Setup {
         let world: Rc<dyn World> = Rc::new(self.world.clone());
         let shadow = self.mode == Mode::Shadow;
         let plans = std::mem::take(&mut self.settings.sinks);
+        let heirs: Vec<_> = plans.iter().map(|plan| plan.dead_letter).collect();
         let mut observers = Vec::new();
-        let taps = plans
+        let taps: Vec<Tap> = plans
             .into_iter()
             .map(|plan| {
                 let (tap, more) = open_port(plan, shadow, &world, budget, progress, identity);
@@ -379,7 +380,17 @@ impl Setup {
                 tap
             })
             .collect();
+        link_dead_letters(&heirs, &taps);
         (taps, observers)
+    }
+}
+
+/// Tells each sink which one takes over what it cannot deliver.
+pub(crate) fn link_dead_letters(heirs: &[Option<usize>], taps: &[Tap]) {
+    for (tap, heir) in taps.iter().zip(heirs) {
+        if let Some(heir) = heir.and_then(|heir| taps.get(heir)) {
+            tap.port.set_dead_letter(heir.port.clone());
+        }
     }
 }
 

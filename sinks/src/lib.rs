@@ -20,6 +20,8 @@
 use tapline_core::registry::SinkKind;
 
 mod buffer;
+#[cfg(feature = "cloudwatch")]
+mod cloudwatch;
 mod console;
 #[cfg(feature = "otlp-grpc")]
 mod grpc;
@@ -32,14 +34,17 @@ mod http;
 mod otlp;
 #[cfg(feature = "_http")]
 #[cfg_attr(
-    not(all(feature = "http", feature = "otlp")),
-    allow(dead_code, reason = "each sink uses a part of what all share")
+    not(all(feature = "http", feature = "cloudwatch", feature = "otlp")),
+    allow(
+        dead_code,
+        reason = "a part that one sink alone needs is left out by the linker"
+    )
 )]
 mod shared;
 #[cfg(test)]
 #[cfg_attr(
-    not(feature = "http"),
-    allow(dead_code, reason = "each sink's tests use a part of it")
+    not(feature = "_aws"),
+    allow(dead_code, reason = "not every sink looks at its world as closely")
 )]
 mod test_world;
 
@@ -49,6 +54,10 @@ const KINDS: &[SinkKind] = &[
     http::KIND,
     #[cfg(not(feature = "http"))]
     absent("http"),
+    #[cfg(feature = "cloudwatch")]
+    cloudwatch::KIND,
+    #[cfg(not(feature = "cloudwatch"))]
+    absent("cloudwatch"),
     #[cfg(feature = "otlp")]
     otlp::KIND,
     #[cfg(not(feature = "otlp"))]
@@ -60,8 +69,14 @@ pub fn kinds() -> &'static [SinkKind] {
     KINDS
 }
 
+/// Every preset of `http` with its options.
+#[cfg(feature = "http")]
+pub fn presets() -> impl Iterator<Item = (&'static str, tapline_core::config::Fields)> {
+    http::presets()
+}
+
 /// The row of a kind whose feature is not in this build.
-#[cfg(not(all(feature = "http", feature = "otlp")))]
+#[cfg(not(all(feature = "http", feature = "cloudwatch", feature = "otlp")))]
 const fn absent(name: &'static str) -> SinkKind {
     SinkKind {
         name,
@@ -95,6 +110,7 @@ mod tests {
         for kind in kinds() {
             let text = match kind.name {
                 "http" => "url = \"https://a.example/\"",
+                "cloudwatch" => "group = \"/app/orders\"",
                 _ => "",
             };
             let document = Document::parse(&context, kind.name, text.as_bytes()).unwrap();
@@ -102,11 +118,13 @@ mod tests {
             let build = Build {
                 names: Names { env: &[] },
                 facts: &facts,
+                memory: 16 << 20,
             };
             let built = kind.build.map(|make| make(&reader, &build).is_some());
             let wanted = match kind.name {
                 "http" => cfg!(feature = "http").then_some(true),
                 "otlp" => cfg!(feature = "otlp").then_some(true),
+                "cloudwatch" => cfg!(feature = "cloudwatch").then_some(true),
                 _ => Some(true),
             };
             assert_eq!(built, wanted, "{}", kind.name);

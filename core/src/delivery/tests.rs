@@ -444,6 +444,8 @@ fn what_waits_for_an_attempt_gives_way_to_new_bodies() {
     });
 }
 
+mod bounds;
+mod dead_letters;
 mod held;
 
 /// Observations travel as records do, and what is lost of them is said: no record of a loss is made, and none is part of

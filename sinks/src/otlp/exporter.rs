@@ -12,18 +12,17 @@ use super::answer::{Meaning, meaning};
 use super::environment::{self, Signal};
 use super::{COMPRESSIONS, PROTOCOLS};
 use crate::grpc;
-use crate::shared::aws::Gate;
 use crate::shared::credentials::Provider;
+use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::gzip::Gzip;
 use crate::shared::headers;
-use crate::shared::http::{Client, Outgoing};
+use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::packer::{Packed, Packer};
 use crate::shared::signed::Signed;
 use crate::shared::sigv4::Scope;
 use crate::shared::tls::{self, Tls};
 use crate::shared::url::{self, Url};
 
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("tapline/", env!("CARGO_PKG_VERSION")));
 const BATCH_ID: HeaderName = HeaderName::from_static("x-tapline-batch");
 
 /// Where a collector is expected without any word about it.
@@ -43,7 +42,6 @@ pub(super) enum Transport {
     Http {
         client: Client,
         signed: Option<Signed>,
-        gate: Gate,
     },
     Grpc(grpc::Client),
 }
@@ -65,11 +63,7 @@ impl Transport {
             headers.insert(BATCH_ID, id);
         }
         match self {
-            Transport::Http {
-                client,
-                signed,
-                gate,
-            } => {
+            Transport::Http { client, signed } => {
                 let mut outgoing = Outgoing {
                     method: Method::POST,
                     headers,
@@ -78,11 +72,9 @@ impl Transport {
                 let answer = match signed {
                     None => client.send(call, &outgoing).await.map_err(Verdict::from)?,
                     Some(signed) => {
-                        if let Some(verdict) = gate.verdict(call.world) {
-                            return Err(verdict);
-                        }
                         let answer = signed.send(client, call, &mut outgoing).await;
-                        answer.map_err(|missing| gate.missing(call.world, missing))?
+                        let answer = answer.map_err(Verdict::from)?;
+                        refused_by_aws(&answer, call.world.wall_ms()).map_or(Ok(answer), Err)?
                     }
                 };
                 Ok(meaning(&answer, sent, call.world.wall_ms()))
@@ -102,6 +94,20 @@ impl Transport {
             Transport::Http { client, .. } => Some(client.url()),
             Transport::Grpc(_) => None,
         }
+    }
+}
+
+/// The verdict where AWS refuses the caller rather than what was sent: that is tried again, or held until allowed.
+fn refused_by_aws(answer: &Answer, wall_ms: i64) -> Option<Verdict> {
+    let fault = Fault::of(answer);
+    match fault.remedy() {
+        _ if answer.status.is_success() => None,
+        Remedy::Wait => Some(verdict_of_wait(&fault, answer, wall_ms)),
+        Remedy::SignAnew | Remedy::Allow => {
+            let line = "allow the function's role to write to the endpoint";
+            Some(denied(&fault, line))
+        }
+        Remedy::Refused => None,
     }
 }
 
@@ -139,7 +145,6 @@ impl Exporter {
             _ => Transport::Http {
                 client: Client::new(url, connect_timeout, tls),
                 signed,
-                gate: Gate::default(),
             },
         };
         let mut headers = HeaderMap::new();
