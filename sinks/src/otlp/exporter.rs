@@ -224,7 +224,7 @@ fn read_form(reader: &Reader<'_>, signal: Signal) -> Option<Form> {
 }
 
 /// Where a signal goes: its own key, the base key, its own variable, the base variable, the default.
-fn read_url(reader: &Reader<'_>, signal: Signal, over_grpc: bool) -> Option<Url> {
+pub(super) fn read_url(reader: &Reader<'_>, signal: Signal, over_grpc: bool) -> Option<Url> {
     let own = format!("{}_endpoint", signal.word());
     // Both are read, so that what is wrong with the one that is not used is said too.
     let exact = given(reader, &own, None);

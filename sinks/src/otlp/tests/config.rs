@@ -257,3 +257,29 @@ fn the_endpoints_of_aws_say_what_requests_are_signed_for() {
     let scope = (signed.scope.service.as_str(), signed.scope.region.as_str());
     assert_eq!(scope, ("logs", "eu-west-1"));
 }
+
+#[test]
+fn over_grpc_the_environment_may_leave_the_scheme_out() {
+    let url = |variables: Variables| {
+        let environment = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let context = Context::new(&environment);
+        let document = Document::parse(&context, "t.toml", b"").unwrap();
+        let reader = Reader::root(&context, &document, FIELDS);
+        let url = exporter::read_url(&reader, Signal::Logs, true).unwrap();
+        (url.https, url.host, url.port)
+    };
+    const BARE: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
+    const INSECURE: (&str, &str) = ("OTEL_EXPORTER_OTLP_INSECURE", "true");
+    let collector = "collector".to_owned();
+    assert_eq!(url(&[]), (false, "localhost".to_owned(), 4_317));
+    assert_eq!(url(&[BARE]), (true, collector.clone(), 4_317));
+    assert_eq!(url(&[BARE, INSECURE]), (false, collector.clone(), 4_317));
+    let https = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4317");
+    assert_eq!(
+        url(Box::leak(Box::new([https, INSECURE]))),
+        (true, collector, 4_317)
+    );
+}
