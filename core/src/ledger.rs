@@ -17,6 +17,8 @@ pub enum DropReason {
     Memory,
     /// All attempts of a batch were used up.
     Attempts,
+    /// What may be sent within an hour was used up, up to the end.
+    Ceiling,
     /// The destination did not let us, up to the end.
     Denied,
     /// The time of SHUTDOWN was over.
@@ -34,6 +36,7 @@ impl DropReason {
             DropReason::QueueFull => "queue_full",
             DropReason::Memory => "memory",
             DropReason::Attempts => "attempts",
+            DropReason::Ceiling => "ceiling",
             DropReason::Denied => "denied",
             DropReason::Shutdown => "shutdown",
             DropReason::Disabled => "disabled",
@@ -57,6 +60,8 @@ pub struct SinkCounts {
     pub rejected: Cell<u64>,
     /// Made by Tapline for this sink.
     pub generated: Cell<u64>,
+    /// Dead letters of other sinks, taken over.
+    pub inherited: Cell<u64>,
     /// Queued, or being sent.
     pub in_flight: Cell<u64>,
     /// Requests that were sent.
@@ -210,7 +215,7 @@ impl Ledger {
     ///
     /// Both sides, where they differ.
     pub fn check(&self, name: &str, sink: &SinkCounts) -> Result<(), String> {
-        let taken = self.received.get() + sink.generated.get();
+        let taken = self.received.get() + sink.generated.get() + sink.inherited.get();
         let accounted = sink.accounted();
         if taken == accounted {
             return Ok(());
@@ -289,7 +294,11 @@ fn sink_object(counts: &SinkCounts) -> String {
         .iter()
         .map(|(reason, count)| (reason.as_str(), *count))));
     out.push_str(&format!(",\"in_flight\":{}", counts.in_flight.get()));
-    for (name, value) in [("generated", &counts.generated), ("merged", &counts.merged)] {
+    for (name, value) in [
+        ("generated", &counts.generated),
+        ("inherited", &counts.inherited),
+        ("merged", &counts.merged),
+    ] {
         if value.get() > 0 {
             out.push_str(&format!(",\"{name}\":{}", value.get()));
         }
