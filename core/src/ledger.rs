@@ -176,6 +176,8 @@ pub struct Ledger {
     pub unlike: Cell<u64>,
     /// Records that a sample could not decide on, for want of its key, and kept.
     pub sample_key_missing: Cell<u64>,
+    /// Texts that a `parse` could not read, and kept as they were.
+    pub unparsed: Cell<u64>,
     /// Batches that a transform broke on.
     pub broken_stages: Cell<u64>,
     redactions: RefCell<BTreeMap<String, u64>>,
@@ -231,6 +233,7 @@ impl Ledger {
             ("refused", &self.refused),
             ("unlike", &self.unlike),
             ("sample_key_missing", &self.sample_key_missing),
+            ("unparsed", &self.unparsed),
             ("broken_stages", &self.broken_stages),
         ];
         for (name, value) in rare {

@@ -7,6 +7,7 @@ mod freeze;
 mod healthy;
 mod managed;
 mod memory;
+mod parsing;
 mod platform_faults;
 mod platform_text;
 mod real_python;
