@@ -34,6 +34,7 @@ fn environment(name: &str) -> Option<String> {
         "STAGE" => "prod",
         "COLLECTOR_TOKEN" => "hunter2",
         "SHORT_KEY" => "too-short",
+        "OTEL_RESOURCE_ATTRIBUTES" => "team=payments,tier",
         _ => return None,
     };
     Some(value.to_owned())

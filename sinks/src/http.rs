@@ -13,8 +13,7 @@
 //! - 413: sent again in two halves; one record alone is rejected.
 //! - 401, 403, 404, 407: said once, loudly; the records are kept and tried again every few minutes.
 //! - other statuses, redirects too: rejected, with the status as reason. With `auth.sigv4` the error code decides
-//!   first: throttling that comes as 400 is tried again, and where credentials or permissions are refused all is
-//!   rejected without a request for 5 min.
+//!   first: throttling that comes as 400 is tried again, and refused credentials or permissions are denied like 403.
 //! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again.
 //!
 //! # Limits
@@ -35,12 +34,11 @@ use tapline_core::registry::{Build, SinkKind};
 use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
 use tapline_core::world::{Boxed, World};
 
-use crate::shared::aws::Gate;
 use crate::shared::classify::by_status;
 use crate::shared::credentials::Missing;
-use crate::shared::fault::{Fault, Remedy, verdict_of_wait};
+use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS, not_built};
-use crate::shared::http::{Answer, Client, Outgoing};
+use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::signed::Signed;
 use crate::shared::tls::Tls;
 use crate::shared::url::{self, Url};
@@ -189,7 +187,6 @@ const TLS_FIELDS: Fields = &[
     },
 ];
 
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("tapline/", env!("CARGO_PKG_VERSION")));
 const BATCH_ID: HeaderName = HeaderName::from_static("x-tapline-batch");
 
 /// Sends batches to one URL.
@@ -202,7 +199,6 @@ struct Http {
     limits: CallLimits,
     /// Signs each attempt, where `auth` says so.
     signed: Option<Signed>,
-    gate: Gate,
 }
 
 fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Sink>> {
@@ -247,7 +243,6 @@ fn read(reader: &Reader<'_>) -> Option<Http> {
         headers,
         limits: limits?,
         signed: signed?,
-        gate: Gate::default(),
     })
 }
 
@@ -281,9 +276,6 @@ fn read_tls(reader: &Reader<'_>) -> Option<Tls> {
 
 impl Http {
     async fn send(&mut self, records: &Selection, call: &Call<'_>) -> Verdict {
-        if let Some(verdict) = self.gate.verdict(call.world) {
-            return verdict;
-        }
         let encoded = self.encoder.encode(records, call.budget);
         let mut headers = self.headers.clone();
         if encoded.gzipped {
@@ -309,28 +301,25 @@ impl Http {
         self.encoder.take_back(encoded, call.budget);
         match answer {
             Ok(answer) => self.verdict(&answer, call.world),
-            Err(missing) => self.gate.missing(call.world, missing),
+            Err(missing) => missing.into(),
         }
     }
 
-    fn verdict(&mut self, answer: &Answer, world: &dyn World) -> Verdict {
+    fn verdict(&self, answer: &Answer, world: &dyn World) -> Verdict {
         let verdict = by_status(answer, world.wall_ms());
         let Some(signed) = &self.signed else {
             return verdict;
         };
         if verdict == Verdict::Accepted {
-            self.gate.open();
             return verdict;
         }
         let fault = Fault::of(answer);
         match fault.remedy() {
             Remedy::Wait => verdict_of_wait(&fault, answer, world.wall_ms()),
             Remedy::SignAnew | Remedy::Allow => {
-                let (service, reason) = (&signed.scope.service, fault.reason());
-                let line = format!(
-                    "`{service}` refuses what is signed for it: {reason}; allow the function's role to write there"
-                );
-                self.gate.shut(world, &reason, &line)
+                let service = &signed.scope.service;
+                let line = format!("allow the function's role to write to `{service}`");
+                denied(&fault, &line)
             }
             Remedy::Refused => verdict,
         }

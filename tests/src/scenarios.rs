@@ -14,4 +14,5 @@ mod real_node;
 mod real_python;
 mod reset;
 mod sink_misbehaves;
+mod tail;
 mod two_sinks;

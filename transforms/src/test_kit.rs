@@ -163,6 +163,7 @@ fn load(kind: &TransformKind, config: &str) -> (Option<Box<dyn Transform>>, Vec<
             env: &["STAGE".to_owned()],
         },
         facts: &Facts::default(),
+        memory: 16 << 20,
     };
     let transform = kind.build.unwrap()(&reader, &build);
     reader.finish();

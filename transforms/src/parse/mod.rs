@@ -259,7 +259,7 @@ impl Transform for Parse {
         }
     }
 
-    fn drain(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
+    fn release(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
         self.give_out(|_| true, context, output);
     }
 }

@@ -107,7 +107,7 @@ impl Bench {
 
     fn drain(&mut self) {
         let mut output = Vec::new();
-        self.transform.drain(&self.kit.context(), &mut output);
+        self.transform.release(&self.kit.context(), &mut output);
         self.take(output);
         assert_eq!(self.transform.holding().held, 0);
     }
