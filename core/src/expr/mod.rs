@@ -48,7 +48,7 @@ use std::time::Duration;
 pub(crate) use name::{LEVEL_WORDS, path_at};
 pub use name::{Name, Path, Segment};
 pub use paths::{NO_PLACES, PLACES_MAX, Paths, Places};
-pub use regexes::Regexes;
+pub use regexes::{Pattern, Regexes};
 pub use subject::Subject;
 
 use crate::level::Level;
