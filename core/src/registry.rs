@@ -23,7 +23,7 @@ impl Build<'_> {
         reported(
             reader,
             &source,
-            Expression::parse(&source.value, &self.names),
+            Expression::parse_sharing(&source.value, &self.names, reader.regexes()),
         )
     }
 

@@ -331,11 +331,7 @@ impl Setup {
             receiver,
             next,
             decoder: Decoder::new(self.world.random()),
-            intake: Intake {
-                platform: self.settings.receiver.platform,
-                function: self.settings.receiver.function,
-                extension: self.settings.receiver.extension,
-            },
+            intake: Intake::new(&self.settings.receiver, identity.clone()),
             pipeline,
             ports,
             progress,

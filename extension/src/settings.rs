@@ -63,6 +63,15 @@ pub enum Api {
     Logs,
 }
 
+/// How platform events are given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlatformFormat {
+    /// As they were delivered.
+    Json,
+    /// As the lines that Lambda writes to CloudWatch Logs.
+    Text,
+}
+
 /// What comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverSettings {
@@ -75,6 +84,8 @@ pub struct ReceiverSettings {
     pub function: bool,
     /// Lines of extensions; default false.
     pub extension: bool,
+    /// How platform events are given out. Default JSON.
+    pub platform_format: PlatformFormat,
     /// Variables that expressions and templates may name. Default none.
     pub env: Vec<String>,
 }
@@ -287,6 +298,7 @@ fn read_receiver(root: &Reader<'_>) -> ReceiverSettings {
         platform: true,
         function: true,
         extension: false,
+        platform_format: PlatformFormat::Json,
         env: Vec::new(),
     };
     let Some(reader) = root.table("receiver") else {
@@ -294,6 +306,12 @@ fn read_receiver(root: &Reader<'_>) -> ReceiverSettings {
     };
     if reader.choice("api").is_some_and(|api| api.value == "logs") {
         settings.api = Api::Logs;
+    }
+    if reader
+        .choice("platform_format")
+        .is_some_and(|format| format.value == "text")
+    {
+        settings.platform_format = PlatformFormat::Text;
     }
     if let Some(types) = reader.list_of_text("types") {
         let has = |word: &str| types.iter().any(|kind| kind.value == word);

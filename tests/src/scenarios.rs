@@ -8,6 +8,7 @@ mod healthy;
 mod managed;
 mod memory;
 mod platform_faults;
+mod platform_text;
 mod real_python;
 mod reset;
 mod sink_misbehaves;

@@ -117,6 +117,9 @@ fn records_that_stay_cost_no_allocation() {
     let anchored = "custom = [{ id = 'c', regex = '^CUS-\\d+$' }]";
     assert_eq!(allocations("redact", anchored), 0);
     assert_eq!(allocations("filter", "keep = 'level >= info'"), 0);
+    // Paths, a message and regexes, also where they have to be decoded.
+    let asking = "drop = '.u == \"x\" or message ~ \"^never$\" or message ~ \"^ever$\" or .message contains \"no such\" or .n == 5'";
+    assert_eq!(allocations("filter", asking), 0);
     assert_eq!(allocations("sample", "rate = 0.5"), 0);
     let enrich = "remove = ['.absent', 'absent']\nrename = { '.absent' = 'b', absent = '.c' }\n\
                   lookup = { by = '.n', table = { absent = 'x' }, into = 'y' }";

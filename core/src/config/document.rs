@@ -10,6 +10,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, Kind, Scope, Severity};
 use super::hide::{self, Marks};
 use super::source::Source;
 use super::value::{Entry, entries};
+use crate::expr::Regexes;
 
 /// Largest file that is read, in bytes.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -22,6 +23,7 @@ pub struct Context<'e> {
     pub(super) environment: &'e dyn Fn(&str) -> Option<String>,
     diagnostics: RefCell<Diagnostics>,
     marks: RefCell<Vec<Marked>>,
+    pub(super) regexes: Regexes,
 }
 
 /// A range of a file with what is known about it.
@@ -41,6 +43,7 @@ impl<'e> Context<'e> {
             environment,
             diagnostics: RefCell::default(),
             marks: RefCell::default(),
+            regexes: Regexes::default(),
         }
     }
 

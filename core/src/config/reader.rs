@@ -15,6 +15,7 @@ use super::hide::{Marks, leaves};
 use super::secret::Secret;
 use super::source::Source;
 use super::value::{Data, Entry, Spanned, Value};
+use crate::expr::Regexes;
 
 /// One table with the fields that describe it.
 ///
@@ -93,6 +94,11 @@ impl<'a> Reader<'a> {
     /// A variable of the environment, for defaults that stand there; an empty one counts as unset.
     pub fn variable(&self, name: &str) -> Option<String> {
         (self.context.environment)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The regexes of all expressions of the file.
+    pub fn regexes(&self) -> &Regexes {
+        &self.context.regexes
     }
 
     /// Whether the file holds the key, whatever its value.

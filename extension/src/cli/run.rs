@@ -127,18 +127,14 @@ impl Run {
     async fn whole(mut self, settings: Settings, mut elements: Elements) -> u8 {
         self.budget = Budget::new(settings.memory);
         let taps = self.open_ports(settings.sinks);
-        let intake = Intake {
-            platform: settings.receiver.platform,
-            function: settings.receiver.function,
-            extension: settings.receiver.extension,
-        };
+        let mut intake = Intake::new(&settings.receiver, self.identity.clone());
         let mut pipeline = Pipeline::new(settings.stages, taps);
         let mut decoder = Decoder::new(self.world.random());
         let mut input_error = None;
         loop {
             match elements.next_piece() {
                 Ok(Some(piece)) => {
-                    self.take_in(piece, intake, &mut decoder, &mut pipeline);
+                    self.take_in(piece, &mut intake, &mut decoder, &mut pipeline);
                     self.flush().await;
                 }
                 Ok(None) => break,
@@ -190,7 +186,7 @@ impl Run {
     fn take_in(
         &mut self,
         piece: Vec<u8>,
-        intake: Intake,
+        intake: &mut Intake,
         decoder: &mut Decoder,
         pipeline: &mut Pipeline,
     ) {

@@ -95,6 +95,14 @@ pub const RECEIVER: Fields = &[
               as filtered.",
     },
     Field {
+        name: "platform_format",
+        kind: FieldKind::Choice(&["json", "text"]),
+        default: "\"json\"",
+        required: false,
+        doc: "How platform events are given out. `json`: as the API delivers them; `text`: as the START, END, REPORT \
+              and other lines that Lambda writes to CloudWatch Logs, for metric filters that look for them.",
+    },
+    Field {
         name: "env",
         kind: FieldKind::List(&FieldKind::Text),
         default: "[]",

@@ -132,6 +132,7 @@ fn defaults_are_those_of_the_contract() {
             platform: true,
             function: true,
             extension: false,
+            platform_format: PlatformFormat::Json,
             env: Vec::new(),
         }
     );
@@ -152,7 +153,7 @@ fn defaults_are_those_of_the_contract() {
 #[test]
 fn every_key_arrives_where_it_belongs() {
     let text = "version = 1\nmemory = '16MiB'\n\
-        [receiver]\napi = 'logs'\ntypes = ['extension']\nenv = ['STAGE', 'NONE', 'STAGE']\n\
+        [receiver]\napi = 'logs'\ntypes = ['extension']\nplatform_format = 'text'\nenv = ['STAGE', 'NONE', 'STAGE']\n\
         [flush]\nstrategy = 'end'\ninterval = '1s'\nmax_hold = '0s'\ndeadline_margin = '1s'\n\
         [sink.out]\ntype = 'hole'\nwhen = 'env.STAGE == \"prod\"'\ntimeout = '1s'\nretry.max_attempts = 2\n\
         breaker.strikes = 5\nqueue = { bytes = '1MiB', overflow = 'drop_newest' }\nbytes_per_hour = 'none'\n";
@@ -162,6 +163,7 @@ fn every_key_arrives_where_it_belongs() {
     };
     assert_eq!(settings.memory, 16 << 20);
     assert_eq!(settings.receiver.api, Api::Logs);
+    assert_eq!(settings.receiver.platform_format, PlatformFormat::Text);
     assert!(settings.receiver.extension && !settings.receiver.platform);
     assert_eq!(settings.receiver.env, ["STAGE", "NONE"]);
     assert_eq!(facts.env, [("STAGE".to_owned(), "prod".to_owned())]);
