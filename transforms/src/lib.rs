@@ -26,6 +26,8 @@ mod sample;
 #[allow(dead_code, reason = "a build of one transform needs part of it")]
 mod test_kit;
 
+#[cfg(all(feature = "redact", feature = "test-util"))]
+pub use redact::UNGATED;
 use tapline_core::registry::TransformKind;
 
 /// The kinds of transforms, in the order of the contract.
