@@ -12,4 +12,5 @@ mod platform_text;
 mod real_python;
 mod reset;
 mod sink_misbehaves;
+mod tail;
 mod two_sinks;

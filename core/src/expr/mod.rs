@@ -235,6 +235,14 @@ impl Expression {
         self.names().for_each(visit);
     }
 
+    /// Whether it reads the record's JSON.
+    pub fn reads_paths(&self) -> bool {
+        self.steps
+            .iter()
+            .flat_map(Step::operands)
+            .any(eval::Operand::is_path)
+    }
+
     /// Every name in the expression, in order, repeated ones again.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
         self.steps
