@@ -54,6 +54,7 @@ impl Redact {
         let build = Build {
             names: Names { env: &[] },
             facts: &facts,
+            memory: 16 << 20,
         };
         let transform =
             kind.build.expect("the feature is on")(&reader, &build).expect("the rules exist");
