@@ -58,6 +58,12 @@ pub fn kinds() -> &'static [SinkKind] {
     KINDS
 }
 
+/// Every preset of `http` with its options.
+#[cfg(feature = "http")]
+pub fn presets() -> impl Iterator<Item = (&'static str, tapline_core::config::Fields)> {
+    http::presets()
+}
+
 /// The row of a kind whose feature is not in this build.
 #[cfg(not(all(feature = "http", feature = "cloudwatch")))]
 const fn absent(name: &'static str) -> SinkKind {

@@ -38,6 +38,8 @@ fn the_readme_names_every_example() {
         "local.toml",
         "http.toml",
         "invocations.toml",
+        "loki.toml",
+        "elasticsearch.toml",
         "reference.toml",
     ] {
         assert!(readme.contains(&format!("[{name}]({name})")), "{name}");

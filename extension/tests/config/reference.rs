@@ -103,6 +103,7 @@ const SHOWN: &[(&str, &str, &str)] = &[
         "\"arn:aws:iam::123456789012:role/logs\"",
     ),
     ("cloudwatch", "external_id", "\"tapline\""),
+    ("http", "preset", "\"loki\""),
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
 ];

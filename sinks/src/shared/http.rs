@@ -22,7 +22,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper::header::{HOST, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use tapline_core::sink::{Call, Verdict};
 use tapline_core::world::{Instant, Stream, World, before};
 
@@ -127,6 +127,11 @@ impl Client {
     /// Where it sends to.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Sends what follows to another path and query of the same origin.
+    pub fn aim(&mut self, target: Uri) {
+        self.url.target = target;
     }
 
     /// Sends a request and waits for its answer, until the call's deadline.
