@@ -237,10 +237,7 @@ impl Expression {
 
     /// Whether it reads the record's JSON.
     pub fn reads_paths(&self) -> bool {
-        self.steps
-            .iter()
-            .flat_map(Step::operands)
-            .any(eval::Operand::is_path)
+        !self.paths.is_empty()
     }
 
     /// Every name in the expression, in order, repeated ones again.
