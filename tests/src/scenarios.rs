@@ -9,6 +9,7 @@ mod managed;
 mod memory;
 mod platform_faults;
 mod platform_text;
+mod presets;
 mod real_python;
 mod reset;
 mod sink_misbehaves;

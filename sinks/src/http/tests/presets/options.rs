@@ -54,6 +54,12 @@ fn a_service_that_is_known_needs_no_url() {
             "/?token=t&type=lambda",
         ),
         (
+            "firehose",
+            "stream = \"s\", region = \"cn-north-1\"",
+            "firehose.cn-north-1.amazonaws.com.cn",
+            "/",
+        ),
+        (
             "newrelic",
             "license_key = \"t\"",
             "log-api.newrelic.com",
@@ -217,8 +223,24 @@ fn what_cannot_be_meant_is_refused_with_a_remedy() {
             "there is no name `nonsense`",
         ),
         (
-            "preset = \"loki\"\nurl = \"http://a/\"\noptions = \"text\"",
+            "preset = \"loki\"\nurl = \"http://a/\"\noptions = \"s3cret\"",
             "expected a table",
+        ),
+        (
+            "preset = \"firehose\"\noptions = { stream = \"s\" }",
+            "no region of AWS is known",
+        ),
+        (
+            "preset = \"firehose\"\noptions = { stream = \"s\", region = \"eu-west-1\" }\nauth = { bearer = \"s3cret\" }",
+            "`firehose` signs its requests itself",
+        ),
+        (
+            "preset = \"firehose\"\noptions = { stream = \"s\", region = \"eu-west-1\" }\ncompression = \"gzip\"",
+            "`firehose` does not take `gzip`",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\ncompression = \"zstd\"",
+            "`loki` does not take `zstd`",
         ),
         (
             "url = \"http://a/\"\noptions = { key = \"s3cret\" }",
