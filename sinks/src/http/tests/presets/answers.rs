@@ -1,15 +1,16 @@
 //! What each service may answer, and what becomes of every record then.
 //!
-//! Of the checklist of presets these are not tested, and why: acknowledgement by Splunk's indexer, since nothing polls
-//! for it; snappy and Loki's protobuf, since JSON is what is sent; OTLP of Dynatrace, since that is the sink `otlp`;
-//! tokens of Google and Azure, which have no preset. What all presets share (3xx, 401 to 404, 408, 5xx, both forms of
-//! `Retry-After`, timeouts, halving) is tested once, in `tests.rs`, `classify.rs` and below.
+//! Of the checklists of presets and compression these are not tested, and why: acknowledgement by Splunk's indexer,
+//! since nothing polls for it; snappy and Loki's protobuf, since JSON is what is sent; OTLP of Dynatrace, since that is
+//! the sink `otlp`; tokens of Google and Azure, and the pace of Slack, which have no preset; the time of a compressor per
+//! megabyte, since a clock on a shared machine says little: sizes and memory are asserted instead. What all presets share
+//! (3xx, 401 to 404, 408, 5xx, both forms of `Retry-After`, timeouts, halving) is tested once, in `tests.rs`,
+//! `classify.rs` and below.
 
 use super::*;
 
-/// The fate of each of five records, as one letter: `a`ccepted, `r`ejected, `t`ried again, `h`alved, `d`enied
-/// to all; and the words
-/// of those that are not accepted, once each.
+/// The fate of each of five records, as one letter: `a`ccepted, `r`ejected, `t`ried again, `h`alved, `d`enied; and the
+/// words of those that are not accepted, once each.
 async fn fates(name: &str, head: &str, body: &str) -> (String, Vec<String>) {
     let texts = ["0", "1", "2", "3", "4"];
     fates_of(name, head, body, test_util::batch(&texts)).await

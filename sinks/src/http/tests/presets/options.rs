@@ -275,3 +275,51 @@ fn all_problems_of_options_are_shown_at_once() {
         assert!(message.contains(part), "{part}: {message}");
     }
 }
+
+/// The only request that a preset with these options makes of records of each level.
+async fn sent_with(name: &str, options: &str) -> String {
+    let rows: Vec<_> = Level::ALL
+        .iter()
+        .map(|level| ("Käse Type", "\"x\"", Some(*level)))
+        .collect();
+    let server = Server::start(vec![vec![Take, OK]]).await;
+    let base = format!("http://127.0.0.1:{}", server.port);
+    let mut sink = preset_at(name, options, &base);
+    let (world, budget) = (world(), Budget::new(64 << 20));
+    let records = select(test_util::batch_of(&budget, &rows));
+    sink.deliver(&records, world.call(&budget)).await;
+    String::from_utf8(server.requests()[0].clone()).unwrap()
+}
+
+#[tokio::test]
+async fn elasticsearch_leaves_out_ids_and_overwrites_where_it_is_told_to() {
+    let request = sent_with(
+        "elasticsearch",
+        "index = \"-Logs/{type}\", action = \"index\", id = false",
+    )
+    .await;
+    let action = "{\"index\":{\"_index\":\"xlogs_k__se_type\"}}\n{\"@timestamp\"";
+    assert_eq!(request.matches(action).count(), 6, "{request}");
+    assert!(!request.contains("\"_id\""));
+    let empty = sent_with("elasticsearch", "index = \"{.missing}\"").await;
+    assert!(
+        empty.contains("{\"_index\":\"unknown\",\"_id\":"),
+        "{empty}"
+    );
+}
+
+#[tokio::test]
+async fn coralogix_has_numbers_for_levels() {
+    let request = sent_with("coralogix", "api_key = \"t\", application = \"a\"").await;
+    let numbers = request.split("\"severity\":").skip(1);
+    let numbers: Vec<&str> = numbers.map(|rest| &rest[..1]).collect();
+    // Trace is verbose, which Coralogix counts above debug.
+    assert_eq!(numbers, ["2", "1", "3", "4", "5", "6"]);
+}
+
+#[tokio::test]
+async fn clickhouse_inserts_at_once_where_it_is_told_to() {
+    let request = sent_with("clickhouse", "table = \"t\", async_insert = false").await;
+    assert!(!request.contains("async_insert"), "{request}");
+    assert!(request.contains("&wait_end_of_query=1&"), "{request}");
+}
