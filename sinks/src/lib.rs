@@ -40,6 +40,11 @@ mod shared;
     allow(dead_code, reason = "not every sink looks at its world as closely")
 )]
 mod test_world;
+#[cfg(all(feature = "http", feature = "zstd"))]
+mod zstd;
+#[cfg(all(feature = "http", not(feature = "zstd")))]
+#[path = "zstd_absent.rs"]
+mod zstd;
 
 const KINDS: &[SinkKind] = &[
     console::KIND,

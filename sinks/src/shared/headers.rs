@@ -180,8 +180,9 @@ fn read_auth(reader: &Reader<'_>) -> Option<Option<HeaderValue>> {
                 return None;
             }
             let pair = format!("{}:{}", user.value, password.value.expose());
-            let text = format!("Basic {}", base64(pair.as_bytes()));
-            value(reader, "`basic`", text.as_bytes(), &password)
+            let mut text = b"Basic ".to_vec();
+            base64_into(pair.as_bytes(), &mut text);
+            value(reader, "`basic`", &text, &password)
         }
         _ => {
             let help = "write `{ bearer = … }`, `{ basic = { user = …, password = … } }` or `{ sigv4 = { service = … } }`";
@@ -226,23 +227,22 @@ pub(crate) fn not_built(reader: &Reader<'_>, span: std::ops::Range<usize>, what:
     reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
 }
 
-/// RFC 4648 §4, with padding.
-fn base64(bytes: &[u8]) -> String {
+/// Appends bytes as Base64: RFC 4648 §4, with padding.
+pub(crate) fn base64_into(bytes: &[u8], out: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    out.reserve(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
         let group = byte(0) << 16 | byte(1) << 8 | byte(2);
         for at in 0..4 {
             if at > chunk.len() {
-                text.push('=');
+                out.push(b'=');
             } else {
                 let index = group >> (18 - 6 * at) & 63;
-                text.push(char::from(ALPHABET[index as usize]));
+                out.push(ALPHABET[index as usize]);
             }
         }
     }
-    text
 }
 
 #[cfg(test)]
@@ -261,6 +261,11 @@ mod tests {
             ("fooba", "Zm9vYmE="),
             ("foobar", "Zm9vYmFy"),
         ];
+        let base64 = |bytes: &[u8]| {
+            let mut out = Vec::new();
+            base64_into(bytes, &mut out);
+            String::from_utf8(out).unwrap()
+        };
         for (plain, encoded) in rows {
             assert_eq!(base64(plain.as_bytes()), encoded);
         }
