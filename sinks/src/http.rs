@@ -39,6 +39,7 @@ use crate::shared::credentials::Missing;
 use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS, not_built};
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
+use crate::shared::late::LateHeaders;
 use crate::shared::signed::Signed;
 use crate::shared::tls::Tls;
 use crate::shared::url::{self, Url};
@@ -214,6 +215,7 @@ fn read(reader: &Reader<'_>) -> Option<Http> {
     let method = reader.choice("method");
     let own_headers = headers::read(reader);
     let signed = headers::read_signed(reader);
+    let late = LateHeaders::default().of_headers(reader).of_auth(reader);
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
     let tls = read_tls(reader);
@@ -234,7 +236,7 @@ fn read(reader: &Reader<'_>) -> Option<Http> {
     headers.extend(own_headers?);
     let url: Url = url?;
     Some(Http {
-        client: Client::new(url, connect_timeout?.value, tls?),
+        client: Client::new(url, connect_timeout?.value, tls?).with_late(late),
         encoder: Encoder::new(framing, compression?.value == "gzip"),
         method: match method?.value {
             "PUT" => Method::PUT,

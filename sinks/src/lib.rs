@@ -17,7 +17,17 @@
 //! [`World`]: tapline_core::world::World
 //! [`Verdict`]: tapline_core::sink::Verdict
 
+use std::rc::Rc;
+
+use tapline_core::budget::Budget;
+#[cfg(not(feature = "_aws"))]
+use tapline_core::config::Late;
+use tapline_core::config::LateSecrets;
+#[cfg(not(feature = "_aws"))]
+use tapline_core::level::Level;
+use tapline_core::port::Identity;
 use tapline_core::registry::SinkKind;
+use tapline_core::world::{Boxed, World};
 
 mod buffer;
 #[cfg(feature = "cloudwatch")]
@@ -25,6 +35,8 @@ mod cloudwatch;
 mod console;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "_aws")]
+mod secrets;
 #[cfg(feature = "_http")]
 #[cfg_attr(
     not(all(feature = "http", feature = "cloudwatch")),
@@ -56,6 +68,33 @@ const KINDS: &[SinkKind] = &[
 /// Every kind of sink, those included whose feature is not in this build.
 pub fn kinds() -> &'static [SinkKind] {
     KINDS
+}
+
+/// Fetches the secrets of AWS that a configuration names, for as long as the process runs.
+#[cfg(feature = "_aws")]
+pub fn fetch_secrets(
+    secrets: LateSecrets,
+    world: Rc<dyn World>,
+    identity: Rc<Identity>,
+    budget: Budget,
+) -> Boxed<'static, ()> {
+    Box::pin(secrets::fetch(secrets, world, identity, budget))
+}
+
+/// Without a sink that speaks HTTP there is nothing to fetch secrets with: all of them fail.
+#[cfg(not(feature = "_aws"))]
+pub fn fetch_secrets(
+    secrets: LateSecrets,
+    world: Rc<dyn World>,
+    _: Rc<Identity>,
+    _: Budget,
+) -> Boxed<'static, ()> {
+    world.log(
+        Level::Error,
+        "this build has no sink for HTTP or AWS, and so nothing to read secrets of AWS with",
+    );
+    secrets.iter().for_each(Late::fail);
+    Box::pin(std::future::ready(()))
 }
 
 /// The row of a kind whose feature is not in this build.

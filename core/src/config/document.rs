@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Kind, Scope, Severity};
 use super::hide::{self, Marks};
+use super::late::LateSecrets;
 use super::source::Source;
 use super::value::{Entry, entries};
 
@@ -22,6 +23,7 @@ pub struct Context<'e> {
     pub(super) environment: &'e dyn Fn(&str) -> Option<String>,
     diagnostics: RefCell<Diagnostics>,
     marks: RefCell<Vec<Marked>>,
+    pub(super) late: RefCell<LateSecrets>,
 }
 
 /// A range of a file with what is known about it.
@@ -41,7 +43,13 @@ impl<'e> Context<'e> {
             environment,
             diagnostics: RefCell::default(),
             marks: RefCell::default(),
+            late: RefCell::default(),
         }
+    }
+
+    /// The secrets of AWS that the files name.
+    pub fn late_secrets(&self) -> LateSecrets {
+        self.late.borrow().clone()
     }
 
     /// Adds a problem that no [`Reader`](super::Reader) has found, such as a file that cannot be opened.
