@@ -35,11 +35,13 @@ mod cloudwatch;
 mod console;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "s3")]
+mod s3;
 #[cfg(feature = "_aws")]
 mod secrets;
 #[cfg(feature = "_http")]
 #[cfg_attr(
-    not(all(feature = "http", feature = "cloudwatch")),
+    not(all(feature = "http", feature = "cloudwatch", feature = "s3")),
     allow(
         dead_code,
         reason = "a part that one sink alone needs is left out by the linker"
@@ -63,6 +65,10 @@ const KINDS: &[SinkKind] = &[
     cloudwatch::KIND,
     #[cfg(not(feature = "cloudwatch"))]
     absent("cloudwatch"),
+    #[cfg(feature = "s3")]
+    s3::KIND,
+    #[cfg(not(feature = "s3"))]
+    absent("s3"),
 ];
 
 /// Every kind of sink, those included whose feature is not in this build.
@@ -98,7 +104,7 @@ pub fn fetch_secrets(
 }
 
 /// The row of a kind whose feature is not in this build.
-#[cfg(not(all(feature = "http", feature = "cloudwatch")))]
+#[cfg(not(all(feature = "http", feature = "cloudwatch", feature = "s3")))]
 const fn absent(name: &'static str) -> SinkKind {
     SinkKind {
         name,
@@ -133,6 +139,7 @@ mod tests {
             let text = match kind.name {
                 "http" => "url = \"https://a.example/\"",
                 "cloudwatch" => "group = \"/app/orders\"",
+                "s3" => "bucket = \"acme-logs\"",
                 _ => "",
             };
             let document = Document::parse(&context, kind.name, text.as_bytes()).unwrap();
@@ -145,6 +152,7 @@ mod tests {
             let wanted = match kind.name {
                 "http" => cfg!(feature = "http").then_some(true),
                 "cloudwatch" => cfg!(feature = "cloudwatch").then_some(true),
+                "s3" => cfg!(feature = "s3").then_some(true),
                 _ => Some(true),
             };
             assert_eq!(built, wanted, "{}", kind.name);

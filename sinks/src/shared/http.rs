@@ -22,7 +22,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper::header::{HOST, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use tapline_core::sink::{Call, Verdict};
 use tapline_core::world::{Instant, Stream, World, before};
 
@@ -149,6 +149,11 @@ impl Client {
     /// Where it sends to.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Path and query of the requests from now on.
+    pub fn set_target(&mut self, target: Uri) {
+        self.url.target = target;
     }
 
     /// Sends a request and waits for its answer, until the call's deadline. See [`super::late`] for headers that come
