@@ -118,14 +118,7 @@ impl Nesting {
 
 /// From the quote of a key to the start of its value.
 fn skip_key(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
-    if bytes.get(at) != Some(&b'"') {
-        return Err(Malformed { at });
-    }
-    let colon = skip_space(bytes, skip_string(bytes, at)?);
-    if bytes.get(colon) != Some(&b':') {
-        return Err(Malformed { at: colon });
-    }
-    Ok(skip_space(bytes, colon + 1))
+    key_at(bytes, at).map(|(_, value)| value)
 }
 
 fn skip_word(bytes: &[u8], at: usize, word: &[u8]) -> Result<usize, Malformed> {
@@ -233,6 +226,23 @@ pub fn whole_value(bytes: &[u8]) -> Option<Range<usize>> {
     (skip_space(bytes, end) == bytes.len()).then_some(start..end)
 }
 
+/// The key whose quote opens at `at`, between its quotes and still escaped, and where its value begins.
+///
+/// # Errors
+///
+/// Where there is no key or no colon.
+pub fn key_at(bytes: &[u8], at: usize) -> Result<(Range<usize>, usize), Malformed> {
+    if bytes.get(at) != Some(&b'"') {
+        return Err(Malformed { at });
+    }
+    let end = skip_string(bytes, at)?;
+    let colon = skip_space(bytes, end);
+    if bytes.get(colon) != Some(&b':') {
+        return Err(Malformed { at: colon });
+    }
+    Ok((at + 1..end - 1, skip_space(bytes, colon + 1)))
+}
+
 /// The members of an object, in order: the key between its quotes (still escaped), and the value's range.
 ///
 /// Ends early where the text is no valid object.
@@ -258,15 +268,10 @@ impl Iterator for Members<'_> {
         if !matches!(bytes.get(self.at), Some(b'{' | b',')) {
             return None;
         }
-        let key = skip_space(bytes, self.at + 1);
-        if bytes.get(key) != Some(&b'"') {
-            return None;
-        }
-        let key_end = skip_string(bytes, key).ok()?;
-        let value = skip_key(bytes, key).ok()?;
+        let (key, value) = key_at(bytes, skip_space(bytes, self.at + 1)).ok()?;
         let end = skip_value(bytes, value).ok()?;
         self.at = skip_space(bytes, end);
-        Some((key + 1..key_end - 1, value..end))
+        Some((key, value..end))
     }
 }
 

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::batch::{Batch, Fate, Lane, Record};
+use crate::batch::{Batch, Fate, Lane, Origin, Record};
 use crate::body::Body;
 use crate::expr::{Expression, Name, Unlike};
 use crate::ledger::{DropReason, add, subtract};
@@ -66,22 +66,31 @@ impl Pipeline {
 
     /// Lets every transform do the slow work that it has put off.
     pub fn prepare(&mut self) {
-        self.stages
-            .iter_mut()
-            .for_each(|stage| stage.transform.prepare());
+        for stage in &mut self.stages {
+            stage.when.iter().for_each(Expression::prepare);
+            stage.transform.prepare();
+        }
+        let conditions = self.taps.iter().flat_map(|tap| &tap.when);
+        conditions.for_each(Expression::prepare);
     }
 
-    /// Takes in a batch that was just received.
+    /// Takes in a batch that was just received. Records of Tapline's own that were put into it count as generated.
     pub fn process(&mut self, batch: Batch, context: &Context<'_>) {
-        add(&context.ledger.received, batch.records().len() as u64);
+        let is_made = |record: &&Record| record.origin == Origin::Tapline;
+        let made_count = batch.records().iter().filter(is_made).count();
+        let received_count = batch.records().len() - made_count;
+        add(&context.ledger.received, received_count as u64);
+        for port in self.ports() {
+            add(&port.counts.generated, made_count as u64);
+        }
         self.run(0, vec![batch], context);
     }
 
-    /// Gives out what transforms held back, because everything ends.
-    pub fn drain(&mut self, context: &Context<'_>) {
+    /// Gives out what transforms hold back, because everything ends, or may end.
+    pub fn release(&mut self, context: &Context<'_>) {
         for position in 0..self.stages.len() {
             self.give_out(position, context, |transform, output| {
-                transform.drain(context, output)
+                transform.release(context, output)
             });
         }
     }

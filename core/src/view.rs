@@ -6,12 +6,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::batch::{Batch, Record};
-use crate::expr::{Name, Path, Segment, Source, Subject, Value};
+use crate::expr::{
+    NO_PLACES, Name, PLACES_MAX, Path, Paths, Places, Segment, Source, Subject, Value,
+};
 use crate::facts::Facts;
 use crate::invocation::{Invocation, Invocations};
 use crate::json;
 use crate::level::Level;
-use crate::recognise::{self, Recognised};
+use crate::recognise::{self, Reading, Recognised};
 use crate::template;
 
 /// Buffers that are used again, so that looking at escaped text costs no allocation in the steady state.
@@ -59,7 +61,22 @@ pub struct View<'a> {
     around: Surroundings<'a>,
     decoded: OnceCell<Vec<u8>>,
     recognised: OnceCell<Recognised>,
+    message: OnceCell<Vec<u8>>,
+    located: OnceCell<Located>,
 }
+
+/// The values at the paths of one expression.
+struct Located {
+    /// The paths are those that stood at this address: an expression lives longer than a look at a record.
+    paths: *const Paths,
+    /// Where each value lies: in the record's text, or decoded in `texts`.
+    places: Places,
+    /// The places that lie in `texts`, a bit each.
+    decoded: u32,
+    texts: Vec<u8>,
+}
+
+const _: () = assert!(PLACES_MAX <= u32::BITS as usize);
 
 /// What kind of JSON value a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +98,8 @@ impl<'a> View<'a> {
             around,
             decoded: OnceCell::new(),
             recognised: OnceCell::new(),
+            message: OnceCell::new(),
+            located: OnceCell::new(),
         }
     }
 
@@ -123,10 +142,12 @@ impl<'a> View<'a> {
     /// The range of the JSON object in [`Self::text`], if it holds one.
     fn object(&self) -> Option<Range<usize>> {
         let text = self.text();
-        if self.shape() != Shape::Object {
-            return None;
+        match (self.raw().first(), self.shape()) {
+            // A record's own JSON was checked when it came in.
+            (Some(b'{'), _) => Some(0..text.len()),
+            (_, Shape::Object) => json::whole_value(text),
+            _ => None,
         }
-        json::whole_value(text)
     }
 
     fn recognised(&self) -> &Recognised {
@@ -142,8 +163,15 @@ impl<'a> View<'a> {
     /// `errorMessage`; else all of the text, without its final newline.
     pub fn message(&self) -> Cow<'_, [u8]> {
         match self.raw_message() {
-            (message, true) => json::unescape(message),
-            (message, false) => Cow::Borrowed(message),
+            (message, true) if memchr::memchr(b'\\', message).is_some() => {
+                let decode = || {
+                    let mut buffer = self.around.scratch.take();
+                    json::unescape_into(message, &mut buffer);
+                    buffer
+                };
+                Cow::Borrowed(self.message.get_or_init(decode))
+            }
+            (message, _) => Cow::Borrowed(message),
         }
     }
 
@@ -181,6 +209,51 @@ impl<'a> View<'a> {
         out.len() > start
     }
 
+    /// Finds the values at all paths of an expression in one walk, and decodes those that need it.
+    fn locate(&self, paths: &Paths) -> Located {
+        let mut located = Located {
+            paths,
+            places: NO_PLACES,
+            decoded: 0,
+            texts: Vec::new(),
+        };
+        let text = self.text();
+        let raw_first = self.raw().first();
+        let start = json::skip_space(text, 0);
+        if !matches!(raw_first, Some(b'{' | b'[')) && self.shape() != Shape::Object {
+            return located;
+        }
+        let mut reading = Reading::new(text);
+        let end = paths.locate(text, start, &mut located.places, |key, value| {
+            if paths.with_message {
+                reading.member(key, value);
+            }
+        });
+        if !end.is_ok_and(|end| json::skip_space(text, end) == text.len()) {
+            located.places = NO_PLACES;
+            return located;
+        }
+        if paths.with_message && text.get(start) == Some(&b'{') {
+            self.recognised.get_or_init(|| reading.finish());
+        }
+        for (place, range) in located.places.iter_mut().enumerate() {
+            let raw = &text[range.start as usize..range.end as usize];
+            let Some(inside) = json::string_inside(raw) else {
+                continue;
+            };
+            if memchr::memchr(b'\\', inside).is_some() {
+                if located.decoded == 0 {
+                    located.texts = self.around.scratch.take();
+                }
+                let start = located.texts.len() as u32;
+                json::unescape_into(inside, &mut located.texts);
+                *range = start..located.texts.len() as u32;
+                located.decoded |= 1 << place;
+            }
+        }
+        located
+    }
+
     /// The invocation that the record belongs to.
     pub fn invocation(&self) -> Option<&'a Invocation> {
         self.around.invocations.get(self.record.invocation)
@@ -199,8 +272,12 @@ impl<'a> View<'a> {
 
 impl Drop for View<'_> {
     fn drop(&mut self) {
-        if let Some(buffer) = self.decoded.take() {
-            self.around.scratch.give_back(buffer);
+        let decoded = [self.decoded.take(), self.message.take()];
+        let texts = self.located.take().map(|located| located.texts);
+        for buffer in decoded.into_iter().chain([texts]).flatten() {
+            if buffer.capacity() > 0 {
+                self.around.scratch.give_back(buffer);
+            }
         }
     }
 }
@@ -250,49 +327,99 @@ impl Source for View<'_> {
             Name::RequestId => text_value(batch.bytes(record.request_id)),
             Name::TraceId => text_value(batch.bytes(record.trace_id)),
             Name::SpanId => text_value(batch.bytes(record.span_id)),
-            Name::XrayTraceId => self
-                .invocation()
-                .and_then(|invocation| invocation.trace.as_ref())
-                .map_or(Value::Missing, |trace| known(&trace.header)),
-            Name::Status => self
-                .invocation()
-                .and_then(|invocation| invocation.status)
-                .map_or(Value::Missing, |status| Value::Text(status.as_str().into())),
-            Name::Failed => self.invocation().map_or(Value::Missing, |invocation| {
-                Value::Boolean(invocation.failed())
-            }),
-            Name::ColdStart => self.invocation().map_or(Value::Missing, |invocation| {
-                Value::Boolean(invocation.cold_start)
-            }),
-            Name::Duration => self
-                .invocation()
-                .and_then(|invocation| invocation.duration_ms)
-                .map_or(Value::Missing, duration_value),
             Name::Instance => text_value(batch.instance()),
-            name => fact(facts, name),
+            name => {
+                let joined = self.invocation();
+                let joined = joined.and_then(|invocation| of_invocation(invocation, name));
+                joined.unwrap_or_else(|| fact(facts, name))
+            }
         }
     }
 
     fn path(&self, path: &Path) -> Value<'_> {
-        let Some(raw) = self.raw_at(&path.segments) else {
+        self.raw_at(&path.segments).map_or(Value::Missing, value_of)
+    }
+
+    fn named<'s>(&'s self, name: &Name, paths: &Paths) -> Value<'s> {
+        if *name == Name::Message && !paths.is_empty() {
+            self.located.get_or_init(|| self.locate(paths));
+        }
+        self.name(name)
+    }
+
+    fn located<'s>(&'s self, paths: &'s Paths, place: usize) -> Value<'s> {
+        let located = self.located.get_or_init(|| self.locate(paths));
+        if place >= PLACES_MAX || !std::ptr::eq(located.paths, paths) {
+            return self.path(paths.get(place));
+        }
+        let range = located.places[place].start as usize..located.places[place].end as usize;
+        if located.decoded & (1 << place) != 0 {
+            return Value::Text(String::from_utf8_lossy(&located.texts[range]));
+        }
+        if range.is_empty() {
             return Value::Missing;
-        };
-        match raw.first() {
-            Some(b'"') => {
-                let inside = json::string_inside(raw).unwrap_or_default();
-                match json::unescape(inside) {
-                    Cow::Borrowed(text) => Value::Text(String::from_utf8_lossy(text)),
-                    Cow::Owned(text) => {
-                        Value::Text(String::from_utf8_lossy(&text).into_owned().into())
-                    }
-                }
-            }
-            Some(b't') => Value::Boolean(true),
-            Some(b'f') => Value::Boolean(false),
-            Some(b'-' | b'0'..=b'9') => number(raw).map_or(Value::Other, Value::Number),
-            _ => Value::Other,
+        }
+        value_of(&self.text()[range])
+    }
+}
+
+/// A raw JSON value as expressions see it. Text with escapes costs an allocation.
+fn value_of(raw: &[u8]) -> Value<'_> {
+    match raw.first() {
+        Some(b'"') => match json::unescape(json::string_inside(raw).unwrap_or_default()) {
+            Cow::Borrowed(text) => Value::Text(String::from_utf8_lossy(text)),
+            Cow::Owned(text) => Value::Text(String::from_utf8_lossy(&text).into_owned().into()),
+        },
+        Some(b't') => Value::Boolean(true),
+        Some(b'f') => Value::Boolean(false),
+        Some(b'-' | b'0'..=b'9') => number(raw).map_or(Value::Other, Value::Number),
+        _ => Value::Other,
+    }
+}
+
+/// One invocation, as expressions that are asked of it see it: what its records are joined with, but no record.
+pub struct OfInvocation<'a> {
+    /// The function and its environment.
+    pub facts: &'a Facts,
+    /// The invocation.
+    pub invocation: &'a Invocation,
+}
+
+impl Source for OfInvocation<'_> {
+    fn name(&self, name: &Name) -> Value<'_> {
+        let trace = self.invocation.trace.as_ref();
+        match name {
+            Name::RequestId => known(&self.invocation.request_id),
+            Name::TraceId => trace.map_or(Value::Missing, |trace| known(&trace.trace_id)),
+            Name::SpanId => trace.map_or(Value::Missing, |trace| known(&trace.span_id)),
+            name => of_invocation(self.invocation, name).unwrap_or_else(|| fact(self.facts, name)),
         }
     }
+
+    fn path(&self, _: &Path) -> Value<'_> {
+        Value::Missing
+    }
+}
+
+/// What a name says of an invocation itself; `None` where it says nothing.
+fn of_invocation<'a>(invocation: &'a Invocation, name: &Name) -> Option<Value<'a>> {
+    let value = match name {
+        Name::XrayTraceId => {
+            let trace = invocation.trace.as_ref();
+            trace.map_or(Value::Missing, |trace| known(&trace.header))
+        }
+        Name::Status => {
+            let status = invocation.status;
+            status.map_or(Value::Missing, |status| Value::Text(status.as_str().into()))
+        }
+        Name::Failed => Value::Boolean(invocation.failed()),
+        Name::ColdStart => Value::Boolean(invocation.cold_start),
+        Name::Duration => invocation
+            .duration_ms
+            .map_or(Value::Missing, duration_value),
+        _ => return None,
+    };
+    Some(value)
 }
 
 /// Asks for values where there is no record: templates of the environment.
@@ -412,6 +539,43 @@ mod tests {
         assert_eq!(at(r#""plain""#, ".a"), "missing");
         assert_eq!(at(r#"{"a":1}"#, ".a.b"), "missing");
         assert_eq!(at(r#"[10,20]"#, ".[1]"), "number 20");
+    }
+
+    /// Paths, message and a regex in one walk over JSON, in text and with escapes.
+    #[test]
+    fn an_expression_finds_at_once_what_it_asks_for() {
+        use crate::expr::{Expression, Names, Unlike};
+        let holds = |value: &str, source: &str| {
+            let expression = Expression::parse(source, &Names { env: &[] }).unwrap();
+            let mut unlike = Unlike::default();
+            on(value, |view| expression.matches(view, &mut unlike))
+        };
+        let all = r#".a.b == "x\"y" and message ~ "^caf" and .n >= 2 and .list[1] == "z" and message ends_with "!""#
+            .replace("\\\"", "\u{e9}");
+        let object =
+            r#"{"a":{"b":"x\u00e9y"},"message":"caf\u00e9!","n":"2","list":["\u0041","z"]}"#;
+        let mut text = Vec::new();
+        json::quote_into(object.as_bytes(), &mut text);
+        let text = String::from_utf8(text).unwrap();
+        for value in [object, &text, &text.replace("}\"", "}\\n\"")] {
+            assert!(holds(value, &all), "{value}");
+            assert!(!holds(value, &all.replace("^caf", "^x")), "{value}");
+            assert!(holds(
+                value,
+                r#".list[0] == "A" and message contains "caf""#
+            ));
+            assert!(holds(
+                value,
+                r#"message contains "caf" and .list[0] == "A""#
+            ));
+        }
+        // Where the text only looks like JSON nothing is found in it, and the message is all of it.
+        let broken = r#""{\"a\":{\"b\":1},}""#;
+        assert!(!holds(broken, "exists(.a)"));
+        assert!(holds(
+            broken,
+            r#"not exists(.a) and message starts_with "{""#
+        ));
     }
 
     #[test]

@@ -338,11 +338,7 @@ impl Setup {
             receiver,
             next,
             decoder: Decoder::new(self.world.random()),
-            intake: Intake {
-                platform: self.settings.receiver.platform,
-                function: self.settings.receiver.function,
-                extension: self.settings.receiver.extension,
-            },
+            intake: Intake::new(&self.settings.receiver, identity.clone()),
             pipeline,
             ports,
             progress,
@@ -380,10 +376,22 @@ impl Setup {
         let world: Rc<dyn World> = Rc::new(self.world.clone());
         let shadow = self.mode == Mode::Shadow;
         let plans = std::mem::take(&mut self.settings.sinks);
-        plans
+        let heirs: Vec<_> = plans.iter().map(|plan| plan.dead_letter).collect();
+        let taps: Vec<Tap> = plans
             .into_iter()
             .map(|plan| open_port(plan, shadow, &world, budget, progress, identity))
-            .collect()
+            .collect();
+        link_dead_letters(&heirs, &taps);
+        taps
+    }
+}
+
+/// Tells each sink which one takes over what it cannot deliver.
+pub(crate) fn link_dead_letters(heirs: &[Option<usize>], taps: &[Tap]) {
+    for (tap, heir) in taps.iter().zip(heirs) {
+        if let Some(heir) = heir.and_then(|heir| taps.get(heir)) {
+            tap.port.set_dead_letter(heir.port.clone());
+        }
     }
 }
 

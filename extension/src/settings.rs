@@ -14,6 +14,7 @@
 //! [has errors](Diagnostics::has_errors).
 
 mod advice;
+mod dead_letter;
 pub mod fields;
 mod find;
 mod kind;
@@ -65,6 +66,15 @@ pub enum Api {
     Logs,
 }
 
+/// How platform events are given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlatformFormat {
+    /// As they were delivered.
+    Json,
+    /// As the lines that Lambda writes to CloudWatch Logs.
+    Text,
+}
+
 /// What comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverSettings {
@@ -77,6 +87,8 @@ pub struct ReceiverSettings {
     pub function: bool,
     /// Lines of extensions; default false.
     pub extension: bool,
+    /// How platform events are given out. Default JSON.
+    pub platform_format: PlatformFormat,
     /// Variables that expressions and templates may name. Default none.
     pub env: Vec<String>,
 }
@@ -144,6 +156,8 @@ pub struct SinkPlan {
     pub when: Option<Expression>,
     /// Time-out, retries, breaker and queue.
     pub delivery: DeliverySettings,
+    /// Position of the sink that takes over what this one cannot deliver.
+    pub dead_letter: Option<usize>,
     /// `None`: disabled by an error in its table.
     pub sink: Option<Box<dyn Sink>>,
 }
@@ -220,13 +234,15 @@ fn read_root(
         .collect();
     facts.declared = Declared::read(variable);
     let flush = read_flush(root, place);
+    let memory = memory::budget(root, facts, place);
     let build = Build {
         names: Names { env: &receiver.env },
         facts,
+        memory,
     };
     let transforms = stages::read(root, &kinds.transforms, &build);
     let mut sinks = sinks::read(root, &kinds.sinks, &build, &transforms.list);
-    let memory = memory::budget(root, facts, place);
+    dead_letter::read(root, &transforms.list, &mut sinks);
     memory::share(root, memory, &mut sinks);
     if place == Place::Offline {
         advice::give(root, &receiver, &transforms.list, &sinks);
@@ -295,6 +311,7 @@ fn read_receiver(root: &Reader<'_>) -> ReceiverSettings {
         platform: true,
         function: true,
         extension: false,
+        platform_format: PlatformFormat::Json,
         env: Vec::new(),
     };
     let Some(reader) = root.table("receiver") else {
@@ -302,6 +319,12 @@ fn read_receiver(root: &Reader<'_>) -> ReceiverSettings {
     };
     if reader.choice("api").is_some_and(|api| api.value == "logs") {
         settings.api = Api::Logs;
+    }
+    if reader
+        .choice("platform_format")
+        .is_some_and(|format| format.value == "text")
+    {
+        settings.platform_format = PlatformFormat::Text;
     }
     if let Some(types) = reader.list_of_text("types") {
         let has = |word: &str| types.iter().any(|kind| kind.value == word);

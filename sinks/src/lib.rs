@@ -103,6 +103,12 @@ pub fn fetch_secrets(
     Box::pin(std::future::ready(()))
 }
 
+/// Every preset of `http` with its options.
+#[cfg(feature = "http")]
+pub fn presets() -> impl Iterator<Item = (&'static str, tapline_core::config::Fields)> {
+    http::presets()
+}
+
 /// The row of a kind whose feature is not in this build.
 #[cfg(not(all(feature = "http", feature = "cloudwatch", feature = "s3")))]
 const fn absent(name: &'static str) -> SinkKind {
@@ -147,6 +153,7 @@ mod tests {
             let build = Build {
                 names: Names { env: &[] },
                 facts: &facts,
+                memory: 16 << 20,
             };
             let built = kind.build.map(|make| make(&reader, &build).is_some());
             let wanted = match kind.name {

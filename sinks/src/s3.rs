@@ -119,7 +119,7 @@ impl S3Sink {
             let Ok(target) = target.parse() else {
                 return Verdict::Rejected("key".into());
             };
-            client.set_target(target);
+            client.aim(target);
             let answer = match self.signed.send(client, call, &mut outgoing).await {
                 Ok(answer) => answer,
                 Err(missing) => return missing.into(),

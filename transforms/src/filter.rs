@@ -101,6 +101,10 @@ impl Transform for Filter {
         add(&context.ledger.unlike, unlike.0);
         output.push(batch);
     }
+
+    fn prepare(&mut self) {
+        self.condition.prepare();
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ mod sample;
 #[allow(dead_code, reason = "a build of one transform needs part of it")]
 mod test_kit;
 
+#[cfg(feature = "redact")]
+pub use redact::{BuiltInRule, built_in_rules};
+
 use tapline_core::registry::TransformKind;
 
 /// The kinds of transforms, in the order of the contract.

@@ -11,6 +11,7 @@ use super::hide::{self, Marks};
 use super::late::LateSecrets;
 use super::source::Source;
 use super::value::{Entry, entries};
+use crate::expr::Regexes;
 
 /// Largest file that is read, in bytes.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -24,6 +25,7 @@ pub struct Context<'e> {
     diagnostics: RefCell<Diagnostics>,
     marks: RefCell<Vec<Marked>>,
     pub(super) late: RefCell<LateSecrets>,
+    pub(super) regexes: Regexes,
 }
 
 /// A range of a file with what is known about it.
@@ -44,6 +46,7 @@ impl<'e> Context<'e> {
             diagnostics: RefCell::default(),
             marks: RefCell::default(),
             late: RefCell::default(),
+            regexes: Regexes::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use super::hide::{Marks, leaves};
 use super::secret::Secret;
 use super::source::Source;
 use super::value::{Data, Entry, Spanned, Value};
+use crate::expr::Regexes;
 
 /// One table with the fields that describe it.
 ///
@@ -93,6 +94,11 @@ impl<'a> Reader<'a> {
     /// A variable of the environment, for defaults that stand there; an empty one counts as unset.
     pub fn variable(&self, name: &str) -> Option<String> {
         (self.context.environment)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The regexes of all expressions of the file.
+    pub fn regexes(&self) -> &Regexes {
+        &self.context.regexes
     }
 
     /// Whether the file holds the key, whatever its value.
@@ -261,10 +267,14 @@ impl<'a> Reader<'a> {
     }
 
     /// A table read by fields that depend on other keys; its own kind is [`FieldKind::Any`] or a map. The reader that
-    /// it gives wants its own [`finish`](Reader::finish).
+    /// it gives wants its own [`finish`](Reader::finish). Absent, it is read as an empty one where its default is `{}`.
     pub fn table_as(&self, key: &str, fields: Fields) -> Option<Reader<'a>> {
         let field = self.field(key)?;
-        self.child(self.present(field)?, &FieldKind::Table(fields), fields)
+        match self.present(field) {
+            Some(entry) => self.child(entry, &FieldKind::Table(fields), fields),
+            None if field.default == "{}" => Some(self.nested(key, self.header(), &[], fields)),
+            None => None,
+        }
     }
 
     /// The tables of a list, `[[key]]` or `key = [{ … }]`. Where the list holds [`FieldKind::Any`], each wants fields

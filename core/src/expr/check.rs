@@ -1,19 +1,13 @@
-//! Which kinds go together, and what to write where they do not; and the regexes of `~`.
+//! Which kinds go together, and what to write where they do not.
 
 use std::ops::Range;
 
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
-
 use super::eval::{Literal, Operand, Relation, TextTest};
 use super::name::Kind;
-use super::{LEVEL_WORDS, Name, Names, Problem, REGEX_BYTES_MAX};
+use super::{LEVEL_WORDS, Name, Names, Problem};
 use crate::level::Level;
 use crate::suggest::closest;
 use crate::units;
-
-/// Most memory that a regex's lazily built automaton may fill, in bytes; beyond it, states are made again.
-const REGEX_CACHE_BYTES_MAX: usize = 256 << 10;
 
 /// One side of a comparison, as it was written.
 #[derive(Debug)]
@@ -260,41 +254,6 @@ pub(crate) fn name(
         format!("the environment variable `{variable}` is not listed"),
         help,
     ))
-}
-
-/// Compiles the regex of `~`.
-///
-/// # Errors
-///
-/// A regex that does not compile or is too large.
-pub(super) fn regex(pattern: &str, span: Range<usize>) -> Result<Regex, Problem> {
-    // Neither Unicode tables nor UTF-8 boundaries: the tables are not compiled in, and only a yes or no is asked.
-    let compiled = Regex::builder()
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .configure(
-            Regex::config()
-                .utf8_empty(false)
-                .nfa_size_limit(Some(REGEX_BYTES_MAX))
-                .onepass_size_limit(Some(REGEX_BYTES_MAX))
-                .hybrid_cache_capacity(REGEX_CACHE_BYTES_MAX),
-        )
-        .build(pattern);
-    compiled.map_err(|error| {
-        if error.size_limit().is_some() {
-            let message = format!("the regex needs more than {} KiB", REGEX_BYTES_MAX >> 10);
-            return Problem::new(span, message, "use smaller counts in `{…}`, or fewer of them");
-        }
-        // The regex crate draws the pattern with a caret first; its last line is the sentence.
-        let drawn = std::error::Error::source(&error)
-            .map_or_else(|| error.to_string(), ToString::to_string);
-        let sentence = drawn.lines().last().unwrap_or_default();
-        Problem::new(
-            span,
-            format!("the regex does not compile: {}", sentence.trim_start_matches("error: ")),
-            "the syntax is that of Rust's `regex` with ASCII classes: no look-around, no back-reference, no `\\p{…}`; \
-             a literal bracket or dot takes a `\\`",
-        )
-    })
 }
 
 /// The operator that `contains` and its like stand for.

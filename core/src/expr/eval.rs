@@ -4,14 +4,15 @@
 //! it. Jumps only go forward, so a run ends after at most as many steps as there are.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 use std::time::Duration;
 
-use memchr::memmem;
-use regex_automata::meta::Regex;
-
-use super::{Name, Path, Source, Unlike, Value};
+use super::paths::Paths;
+use super::regexes::Automaton;
+use super::{Name, Source, Unlike, Value};
 use crate::level::Level;
 use crate::units;
+use memchr::memmem;
 
 /// Longest text that is tried as a number, in bytes; a longer one is text.
 const NUMBER_BYTES_MAX: usize = 64;
@@ -52,10 +53,11 @@ pub(super) enum Step {
     IfTrue(usize),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Operand {
     Name(Name),
-    Path(Path),
+    /// The path at a place of the expression's paths.
+    Path(usize),
     Literal(Literal),
 }
 
@@ -89,7 +91,11 @@ pub(super) enum TextTest {
 #[derive(Debug, Clone)]
 pub(super) enum Search {
     Contains(Box<memmem::Finder<'static>>),
-    Matches(Regex),
+    /// A regex, among those that are asked of the same text.
+    Matches {
+        set: usize,
+        index: usize,
+    },
 }
 
 /// How two values stand to each other.
@@ -102,8 +108,16 @@ enum Standing {
     Unlike,
 }
 
+/// A record, and what an expression knows beside its steps.
+pub(super) struct Ask<'a> {
+    pub record: &'a dyn Source,
+    pub paths: &'a Paths,
+    pub automata: &'a [Arc<Automaton>],
+}
+
 /// Whether the steps hold for a record.
-pub(super) fn run(steps: &[Step], record: &dyn Source, counts: &mut Unlike) -> bool {
+pub(super) fn run(steps: &[Step], ask: &Ask<'_>, counts: &mut Unlike) -> bool {
+    let mut seen = Seen::default();
     let mut truth = false;
     let mut at = 0;
     while let Some(step) = steps.get(at) {
@@ -117,14 +131,22 @@ pub(super) fn run(steps: &[Step], record: &dyn Source, counts: &mut Unlike) -> b
                 left,
                 relation,
                 right,
-            } => truth = compare(&left.value(record), *relation, &right.value(record), counts),
-            Step::In { left, list } => truth = is_in(&left.value(record), list, counts),
+            } => truth = compare(&left.value(ask), *relation, &right.value(ask), counts),
+            Step::In { left, list } => truth = is_in(&left.value(ask), list, counts),
             Step::Text { left, test, right } => {
-                truth = text_test(&left.value(record), *test, &right.value(record), counts);
+                truth = text_test(&left.value(ask), *test, &right.value(ask), counts);
             }
-            Step::Search { left, search } => truth = find(&left.value(record), search, counts),
-            Step::Exists(operand) => truth = operand.value(record) != Value::Missing,
-            Step::Truth(operand) => truth = is_true(&operand.value(record), counts),
+            Step::Search { left, search } => {
+                truth = match search {
+                    Search::Contains(finder) => contains(&left.value(ask), finder, counts),
+                    Search::Matches { set, index } => {
+                        let value = left.value(ask);
+                        seen.matches(&value, &ask.automata[*set], (*set, *index), counts)
+                    }
+                };
+            }
+            Step::Exists(operand) => truth = operand.value(ask) != Value::Missing,
+            Step::Truth(operand) => truth = is_true(&operand.value(ask), counts),
         }
     }
     truth
@@ -182,15 +204,55 @@ fn text_test(left: &Value<'_>, test: TextTest, right: &Value<'_>, counts: &mut U
     }
 }
 
-fn find(value: &Value<'_>, search: &Search, counts: &mut Unlike) -> bool {
-    match (value, search) {
-        (Value::Missing, _) => false,
-        (Value::Text(text), Search::Contains(finder)) => finder.find(text.as_bytes()).is_some(),
-        (Value::Text(text), Search::Matches(regex)) => regex.is_match(text.as_bytes()),
+fn contains(value: &Value<'_>, finder: &memmem::Finder<'_>, counts: &mut Unlike) -> bool {
+    match value {
+        Value::Missing => false,
+        Value::Text(text) => finder.find(text.as_bytes()).is_some(),
         _ => {
             counts.add();
             false
         }
+    }
+}
+
+/// What automata have seen in a record, a bit each; those behind the last bit look again.
+#[derive(Default)]
+struct Seen {
+    /// None of their regexes matches.
+    nothing: u64,
+    /// Some of them do.
+    something: u64,
+}
+
+impl Seen {
+    /// Whether a regex, given by its automaton and its place there, matches.
+    fn matches(
+        &mut self,
+        value: &Value<'_>,
+        automaton: &Automaton,
+        (set, index): (usize, usize),
+        counts: &mut Unlike,
+    ) -> bool {
+        let text = match value {
+            Value::Missing => return false,
+            Value::Text(text) => text.as_bytes(),
+            _ => {
+                counts.add();
+                return false;
+            }
+        };
+        let bit = 1u64.checked_shl(set as u32).unwrap_or(0);
+        if self.nothing & bit != 0 {
+            return false;
+        }
+        if self.something & bit == 0 {
+            if !automaton.any_matches(text) {
+                self.nothing |= bit;
+                return false;
+            }
+            self.something |= bit;
+        }
+        automaton.matches(index, text)
     }
 }
 
@@ -284,10 +346,14 @@ impl Step {
 }
 
 impl Operand {
-    fn value<'a>(&'a self, record: &'a dyn Source) -> Value<'a> {
+    pub(super) fn is_path(&self) -> bool {
+        matches!(self, Operand::Path(_))
+    }
+
+    fn value<'a>(&'a self, ask: &Ask<'a>) -> Value<'a> {
         match self {
-            Operand::Name(name) => record.name(name),
-            Operand::Path(path) => record.path(path),
+            Operand::Name(name) => ask.record.named(name, ask.paths),
+            Operand::Path(place) => ask.record.located(ask.paths, *place),
             Operand::Literal(literal) => literal.value(),
         }
     }

@@ -33,6 +33,8 @@ mod eval;
 mod lex;
 mod name;
 mod parse;
+mod paths;
+mod regexes;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -40,14 +42,18 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use name::{LEVEL_WORDS, path_at};
 pub use name::{Name, Path, Segment};
+pub use paths::{NO_PLACES, PLACES_MAX, Paths, Places};
+pub use regexes::Regexes;
 pub use subject::Subject;
 
 use crate::level::Level;
 use eval::Step;
+use regexes::Automaton;
 
 /// Longest expression, in bytes.
 pub const SOURCE_BYTES_MAX: usize = 4_096;
@@ -133,6 +139,18 @@ pub trait Source {
 
     /// The value at a path of the record's JSON; missing where there is none or the record is no JSON.
     fn path(&self, path: &Path) -> Value<'_>;
+
+    /// The value of a name, where the paths of the expression are likely to be asked for too.
+    fn named<'s>(&'s self, name: &Name, paths: &Paths) -> Value<'s> {
+        let _ = paths;
+        self.name(name)
+    }
+
+    /// The value at the path that stands at a place of an expression's paths. A source may look for all of them at
+    /// once, since others of them are likely to be asked for too.
+    fn located<'s>(&'s self, paths: &'s Paths, place: usize) -> Value<'s> {
+        self.path(paths.get(place))
+    }
 }
 
 /// Comparisons of unlike kinds met while evaluating. They were false; a rising count says that a condition asks for
@@ -148,6 +166,8 @@ pub struct Unlike(pub u64);
 pub struct Expression {
     source: Box<str>,
     steps: Box<[Step]>,
+    paths: Paths,
+    automata: Box<[Arc<Automaton>]>,
 }
 
 impl Expression {
@@ -158,16 +178,51 @@ impl Expression {
     /// Every problem that could be found, in the order of the source: all unknown names and unlike kinds up to the
     /// first error of syntax.
     pub fn parse(source: &str, names: &Names<'_>) -> Result<Expression, Vec<Problem>> {
-        let steps = parse::parse(source, names)?;
+        Expression::parse_sharing(source, names, &Regexes::default())
+    }
+
+    /// The same, with the regexes of one configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Expression::parse).
+    pub fn parse_sharing(
+        source: &str,
+        names: &Names<'_>,
+        regexes: &Regexes,
+    ) -> Result<Expression, Vec<Problem>> {
+        let (steps, plan) = parse::parse(source, names)?;
+        let searches = plan.searches.into_iter();
+        let mut paths = plan.paths;
+        paths.with_message = steps
+            .iter()
+            .flat_map(Step::operands)
+            .any(|operand| operand.as_name() == Some(&Name::Message));
         Ok(Expression {
             source: source.into(),
             steps: steps.into(),
+            paths,
+            automata: searches
+                .map(|(_, patterns)| regexes.automaton(&patterns))
+                .collect(),
         })
+    }
+
+    /// Compiles its regexes; without it the first record pays.
+    pub fn prepare(&self) {
+        self.automata
+            .iter()
+            .for_each(|automaton| automaton.prepare());
     }
 
     /// Whether the condition holds for a record. Cannot fail; what could not be compared is counted.
     pub fn matches(&self, record: &dyn Source, counts: &mut Unlike) -> bool {
-        eval::run(&self.steps, record, counts)
+        let ask = eval::Ask {
+            record,
+            paths: &self.paths,
+            automata: &self.automata,
+        };
+        eval::run(&self.steps, &ask, counts)
     }
 
     /// The text that it was read from.
@@ -178,6 +233,14 @@ impl Expression {
     /// Calls a function with every name in the expression, in order, repeated ones again. Paths are not names.
     pub fn visit_names(&self, visit: &mut dyn FnMut(&Name)) {
         self.names().for_each(visit);
+    }
+
+    /// Whether it reads the record's JSON.
+    pub fn reads_paths(&self) -> bool {
+        self.steps
+            .iter()
+            .flat_map(Step::operands)
+            .any(eval::Operand::is_path)
     }
 
     /// Every name in the expression, in order, repeated ones again.

@@ -10,6 +10,8 @@ use memchr::memmem;
 use super::check::{self, Side};
 use super::eval::{Literal, Operand, Relation, Search, Step, TextTest};
 use super::lex::{Token, TokenKind, lex};
+use super::paths::Paths;
+use super::regexes;
 use super::{DEPTH_MAX, LIST_MAX, NODES_MAX, Names, Problem, SOURCE_BYTES_MAX};
 use crate::suggest::closest;
 
@@ -51,13 +53,23 @@ struct Parser<'s> {
     /// The next token; never past the last, which is `End` or `Bad`.
     at: usize,
     steps: Vec<Step>,
+    plan: Plan,
     problems: Vec<Problem>,
     depth: usize,
     nodes: usize,
 }
 
-/// The steps of an expression, or every problem found, in the order of the source.
-pub(super) fn parse(source: &str, names: &Names<'_>) -> Result<Vec<Step>, Vec<Problem>> {
+/// What an expression asks for more than once, or together.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Every path.
+    pub paths: Paths,
+    /// The regexes, by what they are asked of.
+    pub searches: Vec<(Operand, Vec<Box<str>>)>,
+}
+
+/// The steps of an expression with their plan, or every problem found, in the order of the source.
+pub(super) fn parse(source: &str, names: &Names<'_>) -> Result<(Vec<Step>, Plan), Vec<Problem>> {
     if source.len() > SOURCE_BYTES_MAX {
         return Err(vec![Problem::new(
             0..source.len(),
@@ -74,6 +86,7 @@ pub(super) fn parse(source: &str, names: &Names<'_>) -> Result<Vec<Step>, Vec<Pr
         tokens: lex(source),
         at: 0,
         steps: Vec::new(),
+        plan: Plan::default(),
         problems: Vec::new(),
         depth: 0,
         nodes: 0,
@@ -82,7 +95,7 @@ pub(super) fn parse(source: &str, names: &Names<'_>) -> Result<Vec<Step>, Vec<Pr
         parser.problems.push(problem);
     }
     if parser.problems.is_empty() {
-        return Ok(parser.steps);
+        return Ok((parser.steps, parser.plan));
     }
     parser.problems.sort_by_key(|problem| problem.span.start);
     Err(parser.problems)
@@ -302,15 +315,34 @@ impl<'s> Parser<'s> {
         self.advance();
         self.problems.extend(check::text_side(&left, "~"));
         let left = self.resolved(left, None);
-        match (left, check::regex(pattern, span)) {
+        match (left, regexes::check(pattern, span)) {
             (_, Err(problem)) => self.problems.push(problem),
-            (Some(left), Ok(regex)) => self.steps.push(Step::Search {
-                left,
-                search: Search::Matches(regex),
-            }),
-            (None, Ok(_)) => {}
+            (Some(left), Ok(())) => self.matches(left, pattern),
+            (None, Ok(())) => {}
         }
         Ok(())
+    }
+
+    /// A search among those that are asked of the same name or path.
+    fn matches(&mut self, left: Operand, pattern: &str) {
+        let searches = &mut self.plan.searches;
+        let set = match searches.iter().position(|(subject, _)| *subject == left) {
+            Some(set) => set,
+            None => {
+                searches.push((left.clone(), Vec::new()));
+                searches.len() - 1
+            }
+        };
+        let patterns = &mut searches[set].1;
+        let index = match patterns.iter().position(|known| **known == *pattern) {
+            Some(index) => index,
+            None => {
+                patterns.push(pattern.into());
+                patterns.len() - 1
+            }
+        };
+        let search = Search::Matches { set, index };
+        self.steps.push(Step::Search { left, search });
     }
 
     /// `[1, 2]` after `in`
@@ -415,8 +447,8 @@ impl<'s> Parser<'s> {
     fn side(&mut self) -> Parse<Side<'s>> {
         let span = self.span();
         let text = &self.source[span.clone()];
-        let operand = match self.peek() {
-            TokenKind::Path(path) => Some(Operand::Path(path.clone())),
+        let operand = match &self.tokens[self.at].kind {
+            TokenKind::Path(path) => Some(Operand::Path(self.plan.paths.add(path))),
             TokenKind::Text(text) => Some(Operand::Literal(Literal::Text((*text).into()))),
             TokenKind::Number(number) => Some(Operand::Literal(Literal::Number(*number))),
             TokenKind::Duration(duration) => Some(Operand::Literal(Literal::Duration(*duration))),

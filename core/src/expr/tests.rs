@@ -1,6 +1,7 @@
 //! What expressions mean, and what they say when they are wrong.
 
 mod problems;
+mod together;
 
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ mod text;
 
 use std::ops::Range;
 
+pub(crate) use object::Reading;
 pub use object::in_object;
 pub use text::in_text;
 

@@ -97,14 +97,13 @@ fn role(key: &[u8]) -> Option<Role> {
 pub fn in_object(text: &[u8], object: Range<usize>) -> Recognised {
     let mut reading = Reading::new(text);
     for (key, value) in json::members(text, object) {
-        if let Some(role) = role(&text[key.clone()]) {
-            reading.take(role, &text[key], value);
-        }
+        reading.member(key, value);
     }
     reading.finish()
 }
 
-struct Reading<'t> {
+/// What is found in an object while somebody else walks over its members.
+pub(crate) struct Reading<'t> {
     text: &'t [u8],
     found: Recognised,
     /// `{"level":40,"levelname":"ERROR"}` is Python's, where 40 is no warning.
@@ -120,7 +119,7 @@ struct Reading<'t> {
 }
 
 impl<'t> Reading<'t> {
-    fn new(text: &'t [u8]) -> Reading<'t> {
+    pub fn new(text: &'t [u8]) -> Reading<'t> {
         Reading {
             text,
             found: Recognised::default(),
@@ -132,6 +131,14 @@ impl<'t> Reading<'t> {
             otel: false,
             error_type: false,
             graylog: None,
+        }
+    }
+
+    /// Looks at a member of the object, by the ranges of its key and of its value.
+    pub fn member(&mut self, key: Range<usize>, value: Range<usize>) {
+        let key = &self.text[key];
+        if let Some(role) = role(key) {
+            self.take(role, key, value);
         }
     }
 
@@ -215,7 +222,8 @@ impl<'t> Reading<'t> {
         }
     }
 
-    fn finish(mut self) -> Recognised {
+    /// What was found.
+    pub fn finish(mut self) -> Recognised {
         if self.otel
             && let Some(body) = self.body.take()
         {

@@ -9,7 +9,7 @@ use tapline_core::budget::Budget;
 use tapline_core::delivery;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
-use tapline_core::ledger::{Ledger, add};
+use tapline_core::ledger::{DropReason, Ledger, add};
 use tapline_core::pipeline::{Pipeline, Tap};
 use tapline_core::platform::PlatformEvent;
 use tapline_core::port::{Goal, Identity, Port};
@@ -20,7 +20,7 @@ use tokio::task::LocalSet;
 
 use super::elements::Elements;
 use crate::decode::{self, Decoder, Form, Post};
-use crate::extension::{open_port, read_facts};
+use crate::extension::{link_dead_letters, open_port, read_facts};
 use crate::intake::Intake;
 use crate::settings::{self, Kinds, Load, Settings};
 use crate::world::{RealWorld, write_line};
@@ -92,6 +92,10 @@ fn read_settings(
     }
 }
 
+fn is_denied(port: &Port) -> bool {
+    port.breaker.borrow().is_denied()
+}
+
 struct Run {
     world: RealWorld,
     facts: Facts,
@@ -130,18 +134,14 @@ impl Run {
             tokio::task::spawn_local(fetching);
         }
         let taps = self.open_ports(settings.sinks);
-        let intake = Intake {
-            platform: settings.receiver.platform,
-            function: settings.receiver.function,
-            extension: settings.receiver.extension,
-        };
+        let mut intake = Intake::new(&settings.receiver, self.identity.clone());
         let mut pipeline = Pipeline::new(settings.stages, taps);
         let mut decoder = Decoder::new(self.world.random());
         let mut input_error = None;
         loop {
             match elements.next_piece() {
                 Ok(Some(piece)) => {
-                    self.take_in(piece, intake, &mut decoder, &mut pipeline);
+                    self.take_in(piece, &mut intake, &mut decoder, &mut pipeline);
                     self.flush().await;
                 }
                 Ok(None) => break,
@@ -151,7 +151,7 @@ impl Run {
                 }
             }
         }
-        pipeline.drain(&self.context());
+        pipeline.release(&self.context());
         self.end().await;
         self.report(input_error)
     }
@@ -159,11 +159,13 @@ impl Run {
     /// The sinks, with queues and breakers that let nothing go: what is slow holds up the input instead.
     fn open_ports(&mut self, plans: Vec<settings::SinkPlan>) -> Vec<Tap> {
         let world: Rc<dyn World> = Rc::new(self.world.clone());
+        let heirs: Vec<_> = plans.iter().map(|plan| plan.dead_letter).collect();
         let taps: Vec<Tap> = plans
             .into_iter()
             .map(|mut plan| {
                 plan.delivery.queue_bytes_max = usize::MAX / 2;
                 plan.delivery.strikes_max = u32::MAX;
+                plan.delivery.bytes_per_hour = None;
                 open_port(
                     plan,
                     false,
@@ -174,6 +176,7 @@ impl Run {
                 )
             })
             .collect();
+        link_dead_letters(&heirs, &taps);
         self.ports = taps.iter().map(|tap| tap.port.clone()).collect();
         taps
     }
@@ -193,7 +196,7 @@ impl Run {
     fn take_in(
         &mut self,
         piece: Vec<u8>,
-        intake: Intake,
+        intake: &mut Intake,
         decoder: &mut Decoder,
         pipeline: &mut Pipeline,
     ) {
@@ -223,7 +226,8 @@ impl Run {
         pipeline.expire(&self.context());
     }
 
-    /// Back-pressure: goes on when every sink has nothing left.
+    /// Back-pressure: goes on when every sink has nothing left. A sink that its destination denies would hold up the
+    /// input for good: what waits for it is let go.
     async fn flush(&self) {
         self.ports
             .iter()
@@ -231,10 +235,12 @@ impl Run {
         while self
             .ports
             .iter()
-            .any(|port| !port.ended.get() && port.goal() != Goal::Rest)
+            .any(|port| !port.ended.get() && port.goal() != Goal::Rest && !is_denied(port))
         {
             self.progress.rung().await;
         }
+        let denied = self.ports.iter().filter(|port| is_denied(port));
+        denied.for_each(|port| port.let_go(DropReason::Denied));
     }
 
     async fn end(&self) {

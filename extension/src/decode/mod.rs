@@ -12,6 +12,7 @@
 //! most 2.5 times the text of what is no element (and 96 KiB), and each invocation's ids once. All of it is charged
 //! to the budget.
 
+pub mod classic;
 mod element;
 mod event;
 mod join;

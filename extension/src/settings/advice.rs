@@ -5,7 +5,7 @@ use std::time::Duration;
 use tapline_core::config::{Data, Field, FieldKind, Fields, Reader, duration_text};
 
 use super::stages::Transform;
-use super::{FlushSettings, ReceiverSettings, SinkPlan, Strategy};
+use super::{FlushSettings, PlatformFormat, ReceiverSettings, SinkPlan, Strategy};
 
 /// Looks at the file as a whole.
 pub(super) fn give(
@@ -24,6 +24,16 @@ pub(super) fn give(
         let message = "`types` names no source, so that every record counts as filtered";
         let help = "write for example `types = [\"platform\", \"function\"]`";
         root.warning(place_of_types(root), message, help);
+    }
+    if let Some(span) = root
+        .table("receiver")
+        .and_then(|reader| reader.key_span("platform_format"))
+        && receiver.platform_format == PlatformFormat::Text
+        && !receiver.platform
+    {
+        let message = "`platform_format` has no effect: `types` does not name `platform`";
+        let help = "add `\"platform\"` to `types`, or take the key out";
+        root.warning(span, message, help);
     }
     let tables = root.map_of_tables("sink");
     let groups = tables

@@ -95,6 +95,14 @@ pub const RECEIVER: Fields = &[
               as filtered.",
     },
     Field {
+        name: "platform_format",
+        kind: FieldKind::Choice(&["json", "text"]),
+        default: "\"json\"",
+        required: false,
+        doc: "How platform events are given out. `json`: as the API delivers them; `text`: as the START, END, REPORT \
+              and other lines that Lambda writes to CloudWatch Logs, for metric filters that look for them.",
+    },
+    Field {
         name: "env",
         kind: FieldKind::List(&FieldKind::Text),
         default: "[]",
@@ -249,14 +257,16 @@ pub const SINK: Fields = &[
         kind: FieldKind::Text,
         default: "\"none\"",
         required: false,
-        doc: "Not in this version: a bound on what is sent. Only `\"none\"`.",
+        doc: "Most bytes that one environment sends within any hour: record text before encoding, repeats included. \
+              64KiB to 1TiB, or `\"none\"`. What is over it waits in the queue.",
     },
     Field {
         name: "dead_letter",
         kind: FieldKind::Text,
         default: "",
         required: false,
-        doc: "Not in this version: the sink that takes what this one could not deliver.",
+        doc: "Name of the sink that takes over what this one could not deliver, with sink, reason and attempts as \
+              attributes.",
     },
 ];
 

@@ -132,6 +132,7 @@ fn defaults_are_those_of_the_contract() {
             platform: true,
             function: true,
             extension: false,
+            platform_format: PlatformFormat::Json,
             env: Vec::new(),
         }
     );
@@ -152,16 +153,17 @@ fn defaults_are_those_of_the_contract() {
 #[test]
 fn every_key_arrives_where_it_belongs() {
     let text = "version = 1\nmemory = '16MiB'\n\
-        [receiver]\napi = 'logs'\ntypes = ['extension']\nenv = ['STAGE', 'NONE', 'STAGE']\n\
+        [receiver]\napi = 'logs'\ntypes = ['extension']\nplatform_format = 'text'\nenv = ['STAGE', 'NONE', 'STAGE']\n\
         [flush]\nstrategy = 'end'\ninterval = '1s'\nmax_hold = '0s'\ndeadline_margin = '1s'\n\
         [sink.out]\ntype = 'hole'\nwhen = 'env.STAGE == \"prod\"'\ntimeout = '1s'\nretry.max_attempts = 2\n\
-        breaker.strikes = 5\nqueue = { bytes = '1MiB', overflow = 'drop_newest' }\nbytes_per_hour = 'none'\n";
+        breaker.strikes = 5\nqueue = { bytes = '1MiB', overflow = 'drop_newest' }\nbytes_per_hour = '1GiB'\n";
     let (loaded, facts) = read_in(Place::Lambda, text);
     let Load::Runs(settings) = loaded else {
         panic!("it is parked");
     };
     assert_eq!(settings.memory, 16 << 20);
     assert_eq!(settings.receiver.api, Api::Logs);
+    assert_eq!(settings.receiver.platform_format, PlatformFormat::Text);
     assert!(settings.receiver.extension && !settings.receiver.platform);
     assert_eq!(settings.receiver.env, ["STAGE", "NONE"]);
     assert_eq!(facts.env, [("STAGE".to_owned(), "prod".to_owned())]);
@@ -180,6 +182,7 @@ fn every_key_arrives_where_it_belongs() {
         strikes_max: 5,
         queue_bytes_max: 1 << 20,
         overflow: tapline_core::queue::Overflow::DropNewest,
+        bytes_per_hour: Some(1 << 30),
     };
     assert_eq!(plan.delivery, wanted);
 }
@@ -191,8 +194,12 @@ fn an_error_inside_a_sink_disables_that_sink_alone() {
         "rules = 5",
         "when = 'levle == info'",
         "after = 'nobody'",
-        "dead_letter = 'b'",
-        "bytes_per_hour = '1GiB'",
+        "dead_letter = 'a'",
+        "dead_letter = 'c'",
+        "dead_letter = 5",
+        "bytes_per_hour = '1KiB'",
+        "bytes_per_hour = 'much'",
+        "bytes_per_hour = 5",
     ] {
         let settings = runs(&format!(
             "[sink.a]\ntype = 'hole'\n{line}\n[sink.b]\ntype = 'hole'\n"

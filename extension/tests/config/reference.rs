@@ -44,6 +44,16 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ),
     ("sample", "keep", "'level >= warn'"),
     (
+        "sample",
+        "tail.keep",
+        "'failed or cold_start or duration > 800ms'",
+    ),
+    ("sample", "tail.context", "200"),
+    ("sample", "tail.memory", "\"1MiB\""),
+    ("sample", "tail.max_wait", "\"30s\""),
+    ("sample", "limit.rate", "\"500/s\""),
+    ("sample", "limit.by", "\"message\""),
+    (
         "enrich",
         "set",
         "{ team = \"payments\", version = \"{function.version}\" }",
@@ -77,6 +87,7 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ("s3", "endpoint", "\"https://storage.example.com\""),
     ("s3", "role_arn", "\"arn:aws:iam::123456789012:role/logs\""),
     ("s3", "external_id", "\"tapline\""),
+    ("sink", "dead_letter", "\"archive\""),
     ("cloudwatch", "retention_days", "14"),
     (
         "cloudwatch",
@@ -102,6 +113,7 @@ const SHOWN: &[(&str, &str, &str)] = &[
         "\"arn:aws:iam::123456789012:role/logs\"",
     ),
     ("cloudwatch", "external_id", "\"tapline\""),
+    ("http", "preset", "\"loki\""),
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
 ];

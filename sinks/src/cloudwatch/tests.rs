@@ -30,6 +30,7 @@ fn read(text: &str) -> Result<CloudWatch, String> {
     let build = Build {
         names: Known { env: &[] },
         facts: &facts,
+        memory: 16 << 20,
     };
     let sink = super::config::read(&reader, &build);
     reader.finish();

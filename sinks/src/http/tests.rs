@@ -12,6 +12,7 @@ use crate::shared::test_server::{Server, Step, answer};
 use crate::test_world::{TestWorld, selection};
 
 mod config;
+mod presets;
 
 const OK: Step = Say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
 const TEXTS: [&str; 2] = ["one", "two\nlines"];
@@ -31,7 +32,14 @@ fn sink(text: &str) -> Result<Http, String> {
     let context = Context::new(&environment);
     let document = Document::parse(&context, "t.toml", text.as_bytes()).unwrap();
     let reader = Reader::root(&context, &document, FIELDS);
-    let sink = read(&reader);
+    let facts = tapline_core::facts::Facts::default();
+    let env = ["STAGE".to_owned()];
+    let build = Build {
+        names: tapline_core::expr::Names { env: &env },
+        facts: &facts,
+        memory: 16 << 20,
+    };
+    let sink = read(&reader, &build);
     reader.finish();
     drop(reader);
     let rendered = context.finish().render();

@@ -22,6 +22,7 @@ fn read(text: &str) -> Result<S3Sink, String> {
     let build = Build {
         names: Names { env: &[] },
         facts: &facts,
+        memory: 16 << 20,
     };
     let sink = config::read(&reader, &build);
     reader.finish();

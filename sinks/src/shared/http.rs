@@ -151,8 +151,8 @@ impl Client {
         &self.url
     }
 
-    /// Path and query of the requests from now on.
-    pub fn set_target(&mut self, target: Uri) {
+    /// Sends what follows to another path and query of the same origin.
+    pub fn aim(&mut self, target: Uri) {
         self.url.target = target;
     }
 

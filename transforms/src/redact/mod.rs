@@ -41,7 +41,7 @@ use tapline_core::transform::{Context, Transform};
 
 use action::{Action, Hasher};
 use keys::Keys;
-use rules::{ALIASES, Group, NOT_OFFERED, RULES, Rule};
+use rules::{ALIASES, AWS_PREFIX, Group, NOT_OFFERED, RULES, Rule};
 use scan::{Active, Match, Pattern, Scanner};
 use walk::Walker;
 
@@ -61,7 +61,7 @@ const FIELDS: Fields = &[
         FieldKind::List(&FieldKind::Text),
         "[]",
         "Built-in rules by name, AWS's names among them, and groups: `@secrets`, `@financial`, `@personal`, `@network`, \
-         `@all`.",
+         `@health`, `@all`.",
     ),
     field(
         "custom",
@@ -143,6 +143,26 @@ const fn field(
         required: false,
         doc,
     }
+}
+
+/// What is known of a built-in rule from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuiltInRule {
+    /// Its name, which is also its label.
+    pub id: &'static str,
+    /// The group that it belongs to, without the `@`; `None`: it is used by name only.
+    pub group: Option<&'static str>,
+    /// Whether a word that says what it is must stand near each match.
+    pub needs_word: bool,
+}
+
+/// The built-in rules, in the order of precedence.
+pub fn built_in_rules() -> impl Iterator<Item = BuiltInRule> {
+    RULES.iter().map(|rule| BuiltInRule {
+        id: rule.id,
+        group: rule.group.word(),
+        needs_word: !rule.words.is_empty(),
+    })
 }
 
 /// Shortest key of `hash`, in bytes: as long as the hash itself (RFC 2104, section 3).
@@ -244,6 +264,7 @@ fn names(word: &str, rule: &Rule) -> bool {
         return Group::parse(group) == Some(rule.group)
             || (group == "all" && rule.group != Group::OptIn);
     }
+    let word = word.strip_prefix(AWS_PREFIX).unwrap_or(word);
     let alias = ALIASES.iter().find(|(alias, _)| *alias == word);
     word == rule.id || alias.is_some_and(|(_, ids)| ids.contains(&rule.id))
 }
@@ -251,20 +272,25 @@ fn names(word: &str, rule: &Rule) -> bool {
 fn unknown_rule(reader: &Reader<'_>, name: &Spanned<String>) {
     let shown = reader.quote(name);
     let word = name.value.as_str();
+    let word = word.strip_prefix(AWS_PREFIX).unwrap_or(word);
     let (message, help) = if word.strip_prefix('@').and_then(Group::parse).is_some() {
         let help = "name rules of other groups, or add a regex of your own to `custom`".to_owned();
         (
             format!("no rule of the group {shown} is in this version"),
             help,
         )
-    } else if NOT_OFFERED.contains(&word) {
+    } else if let Some((_, why)) = NOT_OFFERED.iter().find(|(name, _)| *name == word) {
         let help = "name the members that hold it in `keys`".to_owned();
-        (
-            format!("no pattern can find {shown}; it takes a model of language"),
-            help,
-        )
+        (format!("no pattern can find {shown}; {why}"), help)
     } else {
-        let groups = ["@secrets", "@financial", "@personal", "@network", "@all"];
+        let groups = [
+            "@secrets",
+            "@financial",
+            "@personal",
+            "@network",
+            "@health",
+            "@all",
+        ];
         let aliases = ALIASES.iter().map(|(alias, _)| *alias);
         let ids = RULES.iter().map(|rule| rule.id);
         let candidates: Vec<&str> = ids.chain(aliases).chain(groups).collect();

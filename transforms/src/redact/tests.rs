@@ -5,6 +5,7 @@ use super::*;
 use crate::test_kit::{HASH_KEY, Kit, attributes as rendered, made, problems, value};
 
 mod canary;
+mod numbers;
 mod rule_by_rule;
 mod vendors;
 
@@ -359,10 +360,6 @@ fn what_is_wrong_is_said_at_its_place() {
             "did you mean `CreditCardNumber`?",
         ),
         ("rules = ['@secret']", "did you mean `@secrets`?"),
-        (
-            "rules = ['@health']",
-            "no rule of the group `@health` is in this version",
-        ),
         ("rules = ['Name']", "it takes a model"),
         (
             "custom = [{ id = 'a', regex = '(' }]",
@@ -418,6 +415,7 @@ fn every_rule_and_group_can_be_chosen() {
         "@financial",
         "@personal",
         "@network",
+        "@health",
         "@all",
         "PrivateKey",
     ] {

@@ -409,3 +409,35 @@ fn a_record_of_the_year_2030_decodes() {
         }]
     );
 }
+
+/// Each published platform event is written as the line that Lambda writes for it.
+/// Every start, end and report has one, with the request id of its event; the rest has one or stays JSON.
+#[test]
+fn published_events_have_the_lines_of_cloudwatch() {
+    use super::super::classic;
+    let mut lines = 0;
+    for (_, element) in samples() {
+        let kind = member_of(element, "type").trim_matches('"');
+        let record = member_of(element, "record");
+        let mut out = Vec::new();
+        let written = classic::line(kind.as_bytes(), record.as_bytes(), &mut out);
+        let line = String::from_utf8(out).unwrap();
+        assert_eq!(written, !line.is_empty(), "{element}");
+        let word = match kind {
+            "platform.start" => "START RequestId: ",
+            "platform.runtimeDone" | "platform.end" => "END RequestId: ",
+            "platform.report" => "REPORT RequestId: ",
+            _ => continue,
+        };
+        let id = member_of(record, "requestId").trim_matches('"');
+        assert!(
+            line.starts_with(&format!("{word}{id}")),
+            "{element}: {line}"
+        );
+        if kind == "platform.report" {
+            assert!(line.contains("\tDuration: "), "{line}");
+        }
+        lines += 1;
+    }
+    assert_eq!(lines, 15 + 22 + 2 + 25);
+}
