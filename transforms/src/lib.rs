@@ -28,6 +28,9 @@ mod test_kit;
 
 #[cfg(all(feature = "redact", feature = "test-util"))]
 pub use redact::UNGATED;
+#[cfg(feature = "redact")]
+pub use redact::{BuiltInRule, built_in_rules};
+
 use tapline_core::registry::TransformKind;
 
 /// The kinds of transforms, in the order of the contract.

@@ -37,14 +37,14 @@ mod window;
 
 use regex_automata::meta::BuildError;
 use tapline_core::batch::{Batch, Slice};
-use tapline_core::config::{Field, FieldKind, Fields, Reader, Spanned};
+use tapline_core::config::{Data, Field, FieldKind, Fields, Reader, Spanned};
 use tapline_core::registry::{Build, TransformKind};
 use tapline_core::suggest::closest;
 use tapline_core::transform::{Context, Transform};
 
 use action::{Action, Hasher};
 use keys::Keys;
-use rules::{ALIASES, Group, NOT_OFFERED, RULES, Rule};
+use rules::{ALIASES, AWS_PREFIX, Group, NOT_OFFERED, RULES, Rule};
 use scan::{Active, Match, Pattern, Scanner, Takes};
 use walk::Walker;
 
@@ -64,7 +64,7 @@ const FIELDS: Fields = &[
         FieldKind::List(&FieldKind::Text),
         "[]",
         "Built-in rules by name, AWS's names among them, and groups: `@secrets`, `@financial`, `@personal`, `@network`, \
-         `@all`.",
+         `@health`, `@all`.",
     ),
     field(
         "custom",
@@ -146,6 +146,26 @@ const fn field(
         required: false,
         doc,
     }
+}
+
+/// What is known of a built-in rule from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuiltInRule {
+    /// Its name, which is also its label.
+    pub id: &'static str,
+    /// The group that it belongs to, without the `@`; `None`: it is used by name only.
+    pub group: Option<&'static str>,
+    /// Whether a word that says what it is must stand near each match.
+    pub needs_word: bool,
+}
+
+/// The built-in rules, in the order of precedence.
+pub fn built_in_rules() -> impl Iterator<Item = BuiltInRule> {
+    RULES.iter().map(|rule| BuiltInRule {
+        id: rule.id,
+        group: rule.group.word(),
+        needs_word: !rule.words.is_empty(),
+    })
 }
 
 /// Shortest key of `hash`, in bytes: as long as the hash itself (RFC 2104, section 3).
@@ -286,6 +306,7 @@ fn names(word: &str, rule: &Rule) -> bool {
         return Group::parse(group) == Some(rule.group)
             || (group == "all" && rule.group != Group::OptIn);
     }
+    let word = word.strip_prefix(AWS_PREFIX).unwrap_or(word);
     let alias = ALIASES.iter().find(|(alias, _)| *alias == word);
     word == rule.id || alias.is_some_and(|(_, ids)| ids.contains(&rule.id))
 }
@@ -293,20 +314,25 @@ fn names(word: &str, rule: &Rule) -> bool {
 fn unknown_rule(reader: &Reader<'_>, name: &Spanned<String>) {
     let shown = reader.quote(name);
     let word = name.value.as_str();
+    let word = word.strip_prefix(AWS_PREFIX).unwrap_or(word);
     let (message, help) = if word.strip_prefix('@').and_then(Group::parse).is_some() {
         let help = "name rules of other groups, or add a regex of your own to `custom`".to_owned();
         (
             format!("no rule of the group {shown} is in this version"),
             help,
         )
-    } else if NOT_OFFERED.contains(&word) {
+    } else if let Some((_, why)) = NOT_OFFERED.iter().find(|(name, _)| *name == word) {
         let help = "name the members that hold it in `keys`".to_owned();
-        (
-            format!("no pattern can find {shown}; it takes a model of language"),
-            help,
-        )
+        (format!("no pattern can find {shown}; {why}"), help)
     } else {
-        let groups = ["@secrets", "@financial", "@personal", "@network", "@all"];
+        let groups = [
+            "@secrets",
+            "@financial",
+            "@personal",
+            "@network",
+            "@health",
+            "@all",
+        ];
         let aliases = ALIASES.iter().map(|(alias, _)| *alias);
         let ids = RULES.iter().map(|rule| rule.id);
         let candidates: Vec<&str> = ids.chain(aliases).chain(groups).collect();
@@ -374,7 +400,7 @@ fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Vec<Active> {
 fn custom_is_wrong(reader: &Reader<'_>, sound: usize) -> bool {
     match reader.raw("custom").map(|value| &value.data) {
         None => false,
-        Some(tapline_core::config::Data::List(items)) => items.len() != sound,
+        Some(Data::List(items)) => items.len() != sound,
         Some(_) => true,
     }
 }

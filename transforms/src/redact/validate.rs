@@ -1,4 +1,4 @@
-//! Judging what a pattern caught: the frame, and numbers with check digits.
+//! Judging what a pattern caught: the match with what is around it, and the verdict.
 
 use std::ops::Range;
 
@@ -40,8 +40,8 @@ impl<'t> Found<'t> {
         !self.before().is_ascii_alphanumeric() && !self.behind().is_ascii_alphanumeric()
     }
 
-    /// Whether the keys that lead to it, or the text up to `reach` bytes before or [`NEAR_BYTES`] behind, have one of
-    /// these words: in lower case, compared without the separators `_`, `-`, `.` and space. A word of up to
+    /// Whether one of these words is in the keys that lead to it, or ends up to `reach` bytes before it, or begins up to
+    /// [`NEAR_BYTES`] behind: in lower case, compared without the separators `_`, `-`, `.` and space. A word of up to
     /// [`SHORT_WORD_BYTES`] bytes must be one there too: `pan` is not near `company`, but near `userPan`.
     pub fn is_near(&self, words: &[&str], reach: usize) -> bool {
         self.is_near_range(&self.range, words, reach)
@@ -49,18 +49,28 @@ impl<'t> Found<'t> {
 
     fn is_near_range(&self, range: &Range<usize>, words: &[&str], reach: usize) -> bool {
         let text = self.text;
-        let start = range.start.saturating_sub(reach);
-        let end = (range.end + NEAR_BYTES).min(text.len());
-        let holds = |text: &[u8], within: Range<usize>| {
-            let mut words = words.iter();
-            words.any(|word| holds_word(text, within.clone(), word.as_bytes()))
-        };
-        if holds(text, start..range.start) || holds(text, range.end..end) {
-            return true;
-        }
+        let near_before = range.start.saturating_sub(reach)..range.start;
+        let near_behind = range.end..(range.end + NEAR_BYTES + 1).min(text.len());
+        words.iter().any(|word| {
+            let word = word.as_bytes();
+            // A word may begin further away than it ends, with separators inside it.
+            let first = near_before.start.saturating_sub(2 * word.len())..near_before.end;
+            holds_word(text, first, near_before.start..near_before.end, word)
+                || holds_word(
+                    text,
+                    near_behind.clone(),
+                    near_behind.start..text.len(),
+                    word,
+                )
+                || self.is_in_path(word)
+        })
+    }
+
+    fn is_in_path(&self, word: &[u8]) -> bool {
         let mut link = self.path;
         while let Some(member) = link {
-            if holds(member.key, 0..member.key.len()) {
+            let whole = 0..member.key.len();
+            if holds_word(member.key, whole.clone(), whole, word) {
                 return true;
             }
             link = member.parent;
@@ -70,10 +80,16 @@ impl<'t> Found<'t> {
 
     /// What a check says of it; of what the check would take, one of the words must be near.
     pub fn judged(&self, check: Check, words: &[&str]) -> Verdict {
-        match check(self) {
-            Verdict::Redact(range)
-                if !words.is_empty() && !self.is_near_range(&range, words, NEAR_BYTES) =>
-            {
+        match words {
+            [] => check(self),
+            words => self.near_or_none(check(self), words),
+        }
+    }
+
+    /// A verdict, if one of the words is within [`NEAR_BYTES`] of what it takes or in the keys that lead to it.
+    pub fn near_or_none(&self, verdict: Verdict, words: &[&str]) -> Verdict {
+        match verdict {
+            Verdict::Redact(range) if !self.is_near_range(&range, words, NEAR_BYTES) => {
                 Verdict::Reject(range.end)
             }
             verdict => verdict,
@@ -109,26 +125,34 @@ pub fn behind(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or(0)
 }
 
-/// Whether a part of `text` holds a lower-case word, in any case and with separators inside it.
-fn holds_word(text: &[u8], within: Range<usize>, word: &[u8]) -> bool {
-    let first = word.first().copied().unwrap_or_default();
-    within.clone().any(|start| {
-        text[start].to_ascii_lowercase() == first && holds_word_at(text, start..within.end, word)
+/// Whether `text` holds a lower-case word that begins in `first` and ends in `last`, in any case and with separators
+/// inside it.
+fn holds_word(text: &[u8], first: Range<usize>, last: Range<usize>, word: &[u8]) -> bool {
+    let Some(letter) = word.first() else {
+        return false;
+    };
+    first.into_iter().any(|start| {
+        text[start].to_ascii_lowercase() == *letter
+            && word_end(&text[..last.end], start, word).is_some_and(|end| {
+                let stands_alone = is_border(text, start) && is_border(text, end);
+                end >= last.start && (word.len() > SHORT_WORD_BYTES || stands_alone)
+            })
     })
 }
 
-fn holds_word_at(text: &[u8], within: Range<usize>, word: &[u8]) -> bool {
-    let (start, mut at) = (within.start, within.start);
+/// The end of a word that begins at `start`.
+fn word_end(text: &[u8], start: usize, word: &[u8]) -> Option<usize> {
+    let mut at = start;
     for letter in word {
-        while at > start && at < within.end && matches!(text[at], b'_' | b'-' | b'.' | b' ') {
+        while at > start && matches!(text.get(at), Some(b'_' | b'-' | b'.' | b' ')) {
             at += 1;
         }
-        if at >= within.end || text[at].to_ascii_lowercase() != *letter {
-            return false;
+        if text.get(at)?.to_ascii_lowercase() != *letter {
+            return None;
         }
         at += 1;
     }
-    word.len() > SHORT_WORD_BYTES || (is_border(text, start) && is_border(text, at))
+    Some(at)
 }
 
 /// Whether no word goes on over an offset: one side is no letter, or a capital follows what is none.
@@ -154,192 +178,4 @@ pub type Check = fn(&Found<'_>) -> Verdict;
 /// The shape is enough.
 pub fn whole(found: &Found<'_>) -> Verdict {
     found.yes()
-}
-
-/// A payment card number: groups of digits that are one, in a run of digits.
-///
-/// A group of 13 to 19 digits needs an issuer that uses its length, and Luhn's check digit. Groups as printed on cards
-/// (4-4-4-4, 4-6-5, 4-6-4, 4-4-4-4-3) with one kind of separator need the check digit alone where the run is nothing
-/// else, and an issuer otherwise. Digits that belong to a word, a UUID or a decimal fraction are none.
-///
-/// Source: ISO/IEC 7812-1 for the check digit; <https://en.wikipedia.org/wiki/Payment_card_number>, read 2026-11-23,
-/// for issuers.
-pub fn card(found: &Found<'_>) -> Verdict {
-    const SHAPES: [&[usize]; 4] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
-    let (text, run) = (found.text, found.range.clone());
-    let mut start = run.start;
-    while start < run.end {
-        let end = digits_end(text, start, run.end);
-        for shape in SHAPES {
-            if let Some(card_end) = shaped(text, start, run.end, shape) {
-                let bytes = &text[start..card_end];
-                let alone = start == run.start && card_end == run.end;
-                let good = luhn(bytes) && text[start] != b'0' && (alone || issued(bytes));
-                if good && !in_a_word(text, start, card_end) {
-                    return Verdict::Redact(start..card_end);
-                }
-            }
-        }
-        let bytes = &text[start..end];
-        if issued(bytes) && luhn(bytes) && !in_a_word(text, start, end) {
-            return Verdict::Redact(start..end);
-        }
-        start = end + 1;
-    }
-    found.none_in_it()
-}
-
-fn digits_end(text: &[u8], start: usize, limit: usize) -> usize {
-    let digits = text[start..limit]
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit());
-    start + digits.count()
-}
-
-/// The end of groups of these sizes that begin at `start`, all with the same separator.
-fn shaped(text: &[u8], start: usize, limit: usize, sizes: &[usize]) -> Option<usize> {
-    let separator = behind(text, start + sizes[0]);
-    let mut at = start;
-    for (position, size) in sizes.iter().enumerate() {
-        if position > 0 {
-            if behind(text, at) != separator {
-                return None;
-            }
-            at += 1;
-        }
-        if at > limit || digits_end(text, at, limit) != at + size {
-            return None;
-        }
-        at += size;
-    }
-    Some(at)
-}
-
-/// Whether digits belong to a word, or are the fraction of a number.
-fn in_a_word(text: &[u8], start: usize, end: usize) -> bool {
-    let first = before(text, start);
-    first.is_ascii_alphanumeric()
-        || behind(text, end).is_ascii_alphanumeric()
-        || (first == b'.' && before(text, start - 1).is_ascii_digit())
-}
-
-/// Whether an issuer gives out numbers that begin and are as long like this; separators do not count.
-fn issued(bytes: &[u8]) -> bool {
-    let mut prefix = 0u32;
-    let mut length = 0;
-    for digit in bytes.iter().filter(|byte| byte.is_ascii_digit()) {
-        if length < 6 {
-            prefix = prefix * 10 + u32::from(digit - b'0');
-        }
-        length += 1;
-    }
-    if !(13..=19).contains(&length) {
-        return false;
-    }
-    match prefix {
-        400_000..500_000 => matches!(length, 13 | 16 | 19),
-        510_000..560_000 | 222_100..272_100 => length == 16,
-        340_000..350_000 | 370_000..380_000 => length == 15,
-        300_000..306_000 | 309_500..309_600 | 360_000..370_000 | 380_000..400_000 => {
-            (14..=19).contains(&length)
-        }
-        352_800..359_000 => (16..=19).contains(&length),
-        // Discover, Maestro and UnionPay share these.
-        601_100..601_200 | 620_000..630_000 | 644_000..660_000 => (16..=19).contains(&length),
-        501_800..501_900
-        | 502_000..502_100
-        | 503_800..503_900
-        | 630_400..630_500
-        | 675_900..676_000
-        | 676_100..676_400 => true,
-        220_000..220_500 => (16..=19).contains(&length),
-        _ => false,
-    }
-}
-
-/// The check digit of ISO/IEC 7812; separators do not count.
-pub fn luhn(bytes: &[u8]) -> bool {
-    let digits = bytes.iter().rev().filter(|byte| byte.is_ascii_digit());
-    let sum: u32 = digits
-        .enumerate()
-        .map(|(position, byte)| {
-            let digit = u32::from(byte - b'0');
-            match (position % 2, digit * 2) {
-                (0, _) => digit,
-                (_, double @ 0..=9) => double,
-                (_, double) => double - 9,
-            }
-        })
-        .sum();
-    sum.is_multiple_of(10)
-}
-
-/// Lengths of IBANs by country.
-///
-/// Source: SWIFT IBAN registry, <https://www.swift.com/standards/data-standards/iban>, release 99, read 2026-11-23.
-const IBAN_LENGTHS: &[(usize, &str)] = &[
-    (15, "NO"),
-    (16, "BE"),
-    (18, "DK FO FI GL NL SD FK"),
-    (19, "MK SI"),
-    (20, "AT BA EE KZ LT LU XK MN"),
-    (21, "CH HR LI LV"),
-    (22, "BG BH CR DE GB GE IE ME RS VA"),
-    (23, "AE GI IL IQ TL SO OM"),
-    (24, "AD CZ ES MD PK RO SA SE SK TN VG"),
-    (25, "LY PT ST"),
-    (26, "IS TR"),
-    (27, "BI DJ FR GR IT MC MR SM"),
-    (28, "AL AZ BY CY DO GT HU LB NI PL SV"),
-    (29, "BR EG PS QA UA"),
-    (30, "JO KW MU YE"),
-    (31, "MT SC"),
-    (32, "LC"),
-    (33, "RU"),
-];
-
-/// An IBAN of one country, or of any where `country` is empty: its length and its remainder by 97.
-///
-/// Source: ISO 13616.
-pub fn iban_of(found: &Found<'_>, country: &str) -> Verdict {
-    let bytes = found.bytes();
-    let code = &bytes[..2];
-    if found.before().is_ascii_alphanumeric() || (!country.is_empty() && code != country.as_bytes())
-    {
-        return found.no();
-    }
-    let wanted = IBAN_LENGTHS.iter().find(|(_, countries)| {
-        let mut codes = countries.split(' ');
-        codes.any(|country| country.as_bytes() == code)
-    });
-    let Some(&(wanted, _)) = wanted else {
-        return found.no();
-    };
-    let mut count = 0;
-    let length = bytes.iter().position(|byte| {
-        count += usize::from(*byte != b' ');
-        count == wanted
-    });
-    let Some(length) = length.map(|last| last + 1) else {
-        return found.no();
-    };
-    let end = found.range.start + length;
-    if behind(found.text, end).is_ascii_alphanumeric() || !remainder_is_one(&bytes[..length]) {
-        return found.no();
-    }
-    Verdict::Redact(found.range.start..end)
-}
-
-/// Mod 97 over the characters behind the first four, then those; letters count from 10.
-fn remainder_is_one(bytes: &[u8]) -> bool {
-    let (head, rest) = bytes.split_at(4);
-    let remainder = rest
-        .iter()
-        .chain(head)
-        .filter_map(|byte| char::from(*byte).to_digit(36))
-        .fold(0u32, |remainder, value| {
-            let shifted = if value < 10 { 10 } else { 100 };
-            (remainder * shifted + value) % 97
-        });
-    remainder == 1
 }

@@ -77,11 +77,9 @@ pub fn putty(found: &Found<'_>) -> Verdict {
     let rest = found.text.get(found.range.end..).unwrap_or_default();
     let end = memchr::memmem::find(rest, b"Private-MAC:").map(|mac| {
         let start = mac + b"Private-MAC:".len();
-        let value = rest[start..].iter();
-        start
-            + value
-                .take_while(|byte| **byte == b' ' || byte.is_ascii_hexdigit())
-                .count()
+        let start = start + skip(&rest[start..], b" ");
+        let digits = rest[start..].iter();
+        start + digits.take_while(|byte| byte.is_ascii_hexdigit()).count()
     });
     let end = end.map_or(found.text.len(), |end| found.range.end + end);
     Verdict::Redact(found.range.start..end)

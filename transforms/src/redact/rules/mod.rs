@@ -4,10 +4,20 @@
 //! which sees the text around it. Patterns have no anchors and no context of their own, so that one search over the
 //! raw JSON of a record can tell that none of them matches inside it. All are ASCII only.
 
+mod checksum;
 mod contact;
 mod credentials;
+mod crypto;
+mod financial;
+mod health;
+mod identity;
+mod names;
+mod national;
+mod numbers;
 mod secrets;
 mod vendors;
+
+pub use names::{ALIASES, AWS_PREFIX, NOT_OFFERED};
 
 use super::validate::{self, Check};
 
@@ -24,16 +34,29 @@ pub enum Group {
 }
 
 impl Group {
+    /// The groups that have a word.
+    const NAMED: [(&str, Group); 5] = [
+        ("secrets", Group::Secrets),
+        ("financial", Group::Financial),
+        ("personal", Group::Personal),
+        ("network", Group::Network),
+        ("health", Group::Health),
+    ];
+
     /// The group of a word without its `@`.
     pub fn parse(word: &str) -> Option<Group> {
-        match word {
-            "secrets" => Some(Group::Secrets),
-            "financial" => Some(Group::Financial),
-            "personal" => Some(Group::Personal),
-            "network" => Some(Group::Network),
-            "health" => Some(Group::Health),
-            _ => None,
-        }
+        let mut named = Group::NAMED.iter();
+        named
+            .find(|(name, _)| *name == word)
+            .map(|(_, group)| *group)
+    }
+
+    /// Its word, without the `@`.
+    pub fn word(self) -> Option<&'static str> {
+        let mut named = Group::NAMED.iter();
+        named
+            .find(|(_, group)| *group == self)
+            .map(|(name, _)| *name)
     }
 }
 
@@ -48,7 +71,8 @@ pub struct Rule {
     pub group: Group,
     pub pattern: &'static str,
     pub check: Check,
-    /// Keys of JSON members whose whole value is taken, as globs.
+    /// Keys of JSON members whose whole value is taken, as globs. The pattern must catch each of them with the colon
+    /// behind it, because a record in which no pattern catches anything is not looked into.
     pub keys: &'static [&'static str],
     /// Words of which one must stand near a match, see [`Found::is_near`](super::validate::Found::is_near); where there
     /// are none, a match needs none.
@@ -66,25 +90,6 @@ const fn rule(id: &'static str, group: Group, pattern: &'static str, check: Chec
     }
 }
 
-use Group::{Financial, Network, Personal};
-
-/// Names that stand for several rules.
-pub const ALIASES: &[(&str, &[&str])] = &[
-    (
-        "PrivateKey",
-        &[
-            "OpenSshPrivateKey",
-            "PgpPrivateKey",
-            "PkcsPrivateKey",
-            "PuttyPrivateKey",
-        ],
-    ),
-    ("SlackWebhook", &["SlackToken"]),
-];
-
-/// AWS's identifiers that no pattern can find.
-pub const NOT_OFFERED: &[&str] = &["Name", "Address"];
-
 /// Rules in the order of the catalogue, table by table. Credentials first: of two matches that begin at the same byte
 /// the earlier rule gives the label.
 const TABLES: &[&[Rule]] = &[
@@ -96,7 +101,14 @@ const TABLES: &[&[Rule]] = &[
     vendors::MODELS,
     vendors::TOOLS,
     secrets::WORDED,
-    OTHERS,
+    financial::RULES,
+    health::RULES,
+    national::americas::RULES,
+    national::europe::RULES,
+    national::europe_digits::RULES,
+    national::asia_pacific::RULES,
+    identity::RULES,
+    contact::RULES,
 ];
 
 /// All rules, in the order of precedence.
@@ -124,84 +136,3 @@ const fn joined() -> [Rule; count()] {
     }
     rules
 }
-
-const OTHERS: &[Rule] = &[
-    rule(
-        "CreditCardNumber",
-        Financial,
-        "[0-9](?:[ -]?[0-9]){12,}",
-        validate::card,
-    ),
-    rule("BankAccountNumber-DE", Financial, IBAN, |found| {
-        validate::iban_of(found, "DE")
-    }),
-    rule("BankAccountNumber-ES", Financial, IBAN, |found| {
-        validate::iban_of(found, "ES")
-    }),
-    rule("BankAccountNumber-FR", Financial, IBAN, |found| {
-        validate::iban_of(found, "FR")
-    }),
-    rule("BankAccountNumber-GB", Financial, IBAN, |found| {
-        validate::iban_of(found, "GB")
-    }),
-    rule("BankAccountNumber-IT", Financial, IBAN, |found| {
-        validate::iban_of(found, "IT")
-    }),
-    rule("Iban", Financial, IBAN, |found| {
-        validate::iban_of(found, "")
-    }),
-    rule(
-        "EmailAddress",
-        Personal,
-        r"[A-Za-z0-9._%+'\x80-\xff-]+(?:@|%40)[A-Za-z0-9\x80-\xff-]+(?:\.[A-Za-z0-9\x80-\xff-]+)+",
-        contact::email,
-    ),
-    rule(
-        "Ssn-US",
-        Personal,
-        "[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{4}",
-        contact::ssn,
-    ),
-    rule("PhoneNumber", Personal, PHONE, |found| {
-        contact::phone(found, "")
-    }),
-    rule("PhoneNumber-BR", Personal, PHONE, |found| {
-        contact::phone(found, "55")
-    }),
-    rule("PhoneNumber-DE", Personal, PHONE, |found| {
-        contact::phone(found, "49")
-    }),
-    rule("PhoneNumber-ES", Personal, PHONE, |found| {
-        contact::phone(found, "34")
-    }),
-    rule("PhoneNumber-FR", Personal, PHONE, |found| {
-        contact::phone(found, "33")
-    }),
-    rule("PhoneNumber-GB", Personal, PHONE, |found| {
-        contact::phone(found, "44")
-    }),
-    rule("PhoneNumber-IT", Personal, PHONE, |found| {
-        contact::phone(found, "39")
-    }),
-    rule("PhoneNumber-US", Personal, PHONE, |found| {
-        contact::phone(found, "1")
-    }),
-    rule(
-        "IpAddress",
-        Network,
-        r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}",
-        contact::ip,
-    ),
-    rule(
-        "MacAddress",
-        Network,
-        "[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
-        contact::mac,
-    ),
-];
-
-/// Two capitals, two digits, and 11 to 30 characters in groups or not.
-const IBAN: &str = "[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}";
-
-/// E.164 with its plus, and what people write between digits.
-const PHONE: &str = r"\+[0-9](?:[ ().-]{0,2}[0-9]){7,14}";

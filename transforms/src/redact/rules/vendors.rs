@@ -256,7 +256,7 @@ pub const TOOLS: &[Rule] = &[
         ..rule(
             "DatadogKey",
             Secrets,
-            r#"(?i:datadog|dd[_-]?(?:api|app))[A-Za-z_ -]{0,20}\\*["']?[ \t]{0,3}[=:][ \t]{0,3}\\*["']?[a-f0-9]{32,40}"#,
+            r#"(?i:datadog|dd[_-]?(?:api|app))[A-Za-z_ -]{0,20}\\*["']?[ \t]{0,3}[=:][ \t]{0,3}\\*["']?[a-f0-9]{32,40}|(?i:dd[_-](?:api|app|application)[_-]key)" *:"#,
             hex_at_end,
         )
     },
@@ -365,6 +365,9 @@ fn heroku(found: &Found<'_>) -> Verdict {
 
 /// The hex digits at the end, 32 or 40 of them.
 fn hex_at_end(found: &Found<'_>) -> Verdict {
+    if found.bytes().ends_with(b":") {
+        return found.none_in_it();
+    }
     let digits = found.bytes().iter().rev();
     let length = digits.take_while(|byte| byte.is_ascii_hexdigit()).count();
     if !matches!(length, 32 | 40) || found.behind().is_ascii_alphanumeric() {

@@ -1,6 +1,6 @@
 //! Each built-in rule: what it takes, and what looks like it and stays.
 
-use super::{AKIA, text};
+use super::{AKIA, redacted, text};
 
 const CARD: &str = "'CreditCardNumber'";
 
@@ -381,5 +381,27 @@ fn the_whole_catalogue_compiles_well_within_its_bound() {
     assert!(nfa.memory_usage() < 2 << 20, "{}", nfa.memory_usage());
     for rule in &super::RULES {
         assert!(super::scan::compile(rule.pattern).is_ok(), "{}", rule.id);
+    }
+}
+
+#[test]
+fn the_value_of_a_rules_key_goes_whatever_it_is() {
+    for rule in super::RULES.iter().filter(|rule| !rule.keys.is_empty()) {
+        for glob in rule.keys {
+            let key = glob.replace('*', "");
+            for (raw, wanted) in [
+                (
+                    format!("{{\"{key}\":\"zq\"}}"),
+                    format!("{{\"{key}\":\"[{}]\"}}", rule.id),
+                ),
+                (
+                    format!("{{\"{key}\" : 7}}"),
+                    format!("{{\"{key}\" : \"[{}]\"}}", rule.id),
+                ),
+                (format!("{{\"{key}\":null}}"), format!("{{\"{key}\":null}}")),
+            ] {
+                assert_eq!(redacted(&format!("rules = ['{}']", rule.id), &raw), wanted);
+            }
+        }
     }
 }
