@@ -5,12 +5,11 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::batch::Origin;
 use crate::bell::Bell;
+use crate::ceiling::Ceiling;
 use crate::ledger::{DropReason, add, subtract};
-use crate::limits::LOSS_REPORT_TIME;
-use crate::line;
-use crate::port::{Attempt, Goal, Port};
+use crate::port::{Attempt, Goal, Port, batch_id, is_report};
+use crate::quota::Quota;
 use crate::retry;
 use crate::sink::{Call, CallLimits, Holding, Outcome, Selection, Sink, Verdict};
 use crate::world::{Boxed, Instant, World, either};
@@ -51,6 +50,10 @@ struct Delivery {
     limits: CallLimits,
     /// What is known of the records that the sink holds.
     held: Held,
+    /// How often failed requests may be repeated.
+    quota: Quota,
+    /// What may be sent within an hour, where that is bound.
+    ceiling: Option<Ceiling>,
     /// The one attempt that an open breaker is given at shutdown was used.
     last_chance_used: bool,
     /// How far the last report of losses has come during shutdown.
@@ -70,6 +73,7 @@ pub async fn run(port: Rc<Port>, sink: Box<dyn Sink>, world: Rc<dyn World>) {
     // Whatever happens to this task, nobody may wait for it for ever.
     let _guard = Guard(port.clone());
     let limits = std::panic::catch_unwind(AssertUnwindSafe(|| sink.limits()));
+    let ceiling = port.settings.bytes_per_hour.map(Ceiling::new);
     let mut delivery = Delivery {
         port,
         sink,
@@ -79,6 +83,8 @@ pub async fn run(port: Rc<Port>, sink: Box<dyn Sink>, world: Rc<dyn World>) {
             bytes_max: 256 << 10,
         }),
         held: Held::default(),
+        quota: Quota::default(),
+        ceiling,
         last_chance_used: false,
         last_report: LastReport::NotYet,
     };
@@ -150,10 +156,10 @@ impl Delivery {
         let Some(work) = self.work_of_end() else {
             return Next::Wait(Instant::NEVER);
         };
-        let last = until - LOSS_REPORT_TIME;
+        let last = self.port.gives_up_at(until);
         let send = Next::Send(work, (now + self.port.settings.timeout).min(last));
         match self.earliest(now, work) {
-            _ if now >= last => Next::GiveUp,
+            _ if now >= last || self.is_over_ceiling(work) => Next::GiveUp,
             None => send,
             // A breaker that is open is asked once more, because there is no later.
             Some(_) if self.port.breaker.borrow().is_open() && !self.last_chance_used => send,
@@ -168,7 +174,7 @@ impl Delivery {
     fn next_of_close(&self, now: Instant, until: Instant) -> Next {
         let work = self.work_of_end();
         match (self.last_report, work) {
-            (_, Some(_)) if now >= until => Next::GiveUp,
+            (_, Some(work)) if now >= until || self.is_over_ceiling(work) => Next::GiveUp,
             (LastReport::Made, Some(work)) => {
                 Next::Send(work, (now + self.port.settings.timeout).min(until))
             }
@@ -235,7 +241,57 @@ impl Delivery {
                 under_way.front().map(|attempt| attempt.not_before)
             }
         };
-        breaker.max(retry.filter(|at| *at > now))
+        let ceiling = match work {
+            Work::Flush => None,
+            Work::Deliver => self.over_ceiling().map(|wait| now + wait),
+        };
+        breaker.max(retry.filter(|at| *at > now)).max(ceiling)
+    }
+
+    fn is_over_ceiling(&self, work: Work) -> bool {
+        work == Work::Deliver && self.over_ceiling().is_some()
+    }
+
+    /// How long the next records have to wait for the ceiling; `None` when they may go now.
+    fn over_ceiling(&self) -> Option<Duration> {
+        let ceiling = self.ceiling.as_ref()?;
+        let under_way = self.port.under_way.borrow();
+        let bytes = match under_way.front() {
+            Some(attempt) if attempt.is_report() && self.port.queue.is_empty() => return None,
+            Some(attempt) => attempt.records.weight(),
+            // What comes next is cut so that it fits, where anything does.
+            None => 1,
+        };
+        if bytes as u64 > ceiling.bytes_max() {
+            return None;
+        }
+        let wait = ceiling.wait(bytes as u64, self.world.wall_ms());
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// Counts what is sent now against the ceiling. Says whether it is more than could ever be sent; then nothing is.
+    fn spend(&mut self, attempt: &Attempt) -> bool {
+        let Some(ceiling) = &mut self.ceiling else {
+            return false;
+        };
+        let bytes = attempt.records.weight() as u64;
+        let never = bytes > ceiling.bytes_max();
+        if !never {
+            ceiling.spend(bytes, self.world.wall_ms());
+        }
+        never
+    }
+
+    /// What one call may be given. A ceiling is only of use where several requests fit under it.
+    fn limits(&self) -> CallLimits {
+        let ceiling = self.port.settings.bytes_per_hour;
+        let share = ceiling.map_or(usize::MAX, |bytes| {
+            usize::try_from(bytes / 8).unwrap_or(usize::MAX)
+        });
+        CallLimits {
+            bytes_max: self.limits.bytes_max.min(share),
+            ..self.limits
+        }
     }
 
     /// Nothing is left to send: a flush is complete.
@@ -259,12 +315,20 @@ impl Delivery {
     }
 
     async fn send(&mut self, deadline: Instant) {
-        if self.port.under_way.borrow().is_empty() {
+        if self.port.under_way.borrow().iter().all(is_new_report) {
             self.take_from_queue();
+        }
+        if self.over_ceiling().is_some() {
+            return;
         }
         let Some(attempt) = self.port.under_way.borrow_mut().pop_front() else {
             return;
         };
+        if self.spend(&attempt) {
+            let tried = attempt.tried;
+            self.port.lose(&attempt.records, DropReason::Ceiling, tried);
+            return;
+        }
         let was_open = self.port.breaker.borrow().is_open();
         let outcome = self
             .call(&attempt.batch_id, deadline, Some(&attempt.records))
@@ -338,9 +402,13 @@ impl Delivery {
     }
 
     fn take_from_queue(&mut self) {
-        let limits = self.limits;
+        let limits = self.limits();
         let mut records = Selection::default();
         let mut weight = 0;
+        // A report of losses rides along with the records behind it.
+        for report in self.port.under_way.take() {
+            records.append(&report.records);
+        }
         while weight < limits.bytes_max && records.len() < limits.records_max {
             let Some(parcel) = self.port.queue.pop() else {
                 break;
@@ -351,12 +419,8 @@ impl Delivery {
         records.sort();
         while !records.is_empty() {
             let rest = records.split_off(fitting(&records, limits.records_max, limits.bytes_max));
-            self.port.under_way.borrow_mut().push_back(Attempt {
-                batch_id: batch_id(&records),
-                records,
-                tried: 0,
-                not_before: Instant::default(),
-            });
+            let attempt = Attempt::new(records);
+            self.port.under_way.borrow_mut().push_back(attempt);
             records = rest;
         }
     }
@@ -365,19 +429,20 @@ impl Delivery {
     fn settle(&mut self, attempt: Attempt, outcome: Option<Outcome>, was_open: bool) {
         let Some(outcome) = outcome else {
             self.port
-                .drop_records(DropReason::Broken, attempt.records.len());
+                .lose(&attempt.records, DropReason::Broken, attempt.tried + 1);
             self.strike(None, false, "it broke");
             let message = format!("sink `{}` broke; its batch is dropped", self.port.name);
             self.world.log(crate::level::Level::Error, &message);
             return;
         };
         let split = split(attempt.records.len(), &outcome);
-        self.count(&split);
+        self.count(&split, Some(&attempt.records), attempt.tried + 1);
         if !split.held.is_empty() {
             self.hold(&attempt, &split.held);
         }
         if !split.too_large.is_empty() {
-            self.halve(attempt.records.subset(split.too_large.into_iter()));
+            let too_large = split.too_large.into_iter();
+            self.halve(attempt.records.subset(too_large), attempt.tried + 1);
         }
         if let Some(retry) = split.retry {
             self.failed(split.accepted, &retry);
@@ -385,17 +450,26 @@ impl Delivery {
         }
     }
 
-    /// Counts what the destination took or refused.
-    fn count(&self, split: &Split) {
+    /// Counts what the destination took or refused of `records`; `None` where nobody has them any more.
+    fn count(&mut self, split: &Split, records: Option<&Selection>, attempts: u32) {
         let counts = &self.port.counts;
         subtract(&counts.in_flight, split.accepted);
         add(&counts.delivered, split.accepted);
-        for (reason, count) in &split.rejected {
-            subtract(&counts.in_flight, *count);
-            counts.rejected(reason, *count);
+        for (reason, positions) in &split.rejected {
+            match records {
+                Some(records) => {
+                    let refused = records.subset(positions.iter().copied());
+                    self.port.reject(&refused, reason, attempts);
+                }
+                None => {
+                    subtract(&counts.in_flight, positions.len() as u64);
+                    counts.rejected(reason, positions.len() as u64);
+                }
+            }
         }
         if split.is_answer() {
             self.port.breaker.borrow_mut().success();
+            self.quota.success();
         }
     }
 
@@ -437,13 +511,13 @@ impl Delivery {
         let records = if whole {
             attempt.records
         } else {
-            attempt.records.subset(retry.positions.into_iter())
+            attempt.records.subset(retry.positions.iter().copied())
         };
         if tried >= self.port.settings.attempts_max {
-            self.port.drop_records(DropReason::Attempts, records.len());
+            self.port.lose(&records, DropReason::Attempts, tried);
             return;
         }
-        let delay = retry::delay(tried.max(1), retry.after, self.world.random());
+        let not_before = self.again_at(tried, &retry);
         self.port.under_way.borrow_mut().push_front(Attempt {
             batch_id: if whole {
                 attempt.batch_id
@@ -452,25 +526,27 @@ impl Delivery {
             },
             records,
             tried,
-            not_before: self.world.now() + delay,
+            not_before,
         });
     }
 
+    /// When another attempt is allowed, by the policy of retries and by the quota.
+    fn again_at(&mut self, tried: u32, retry: &Retry) -> Instant {
+        let now = self.world.now();
+        let delay = retry::delay(tried.max(1), retry.after, self.world.random());
+        (now + delay).max(self.quota.pay(now, retry.answered))
+    }
+
     /// Two requests in place of one that was too large; one record alone is refused for good.
-    fn halve(&mut self, mut records: Selection) {
+    fn halve(&mut self, mut records: Selection, attempts: u32) {
         if records.len() == 1 {
-            subtract(&self.port.counts.in_flight, 1);
-            self.port.counts.rejected("too_large", 1);
+            self.port.reject(&records, "too_large", attempts);
             return;
         }
         let second = records.split_off(records.len() / 2);
         for half in [second, records] {
-            self.port.under_way.borrow_mut().push_front(Attempt {
-                batch_id: batch_id(&half),
-                records: half,
-                tried: 0,
-                not_before: Instant::default(),
-            });
+            let attempt = Attempt::new(half);
+            self.port.under_way.borrow_mut().push_front(attempt);
         }
     }
 
@@ -482,18 +558,25 @@ impl Delivery {
     }
 
     fn give_up(&mut self) {
-        let reason = match self.port.breaker.borrow().is_denied() {
-            true => DropReason::Denied,
-            false => DropReason::Shutdown,
-        };
+        let reason = self.reason_to_give_up();
         self.drop_held(reason);
-        for attempt in self.port.under_way.take() {
-            self.port.drop_records(reason, attempt.records.len());
-        }
-        while let Some(parcel) = self.port.queue.pop() {
-            self.port.drop_records(reason, parcel.chosen.len());
+        self.port.let_go(reason);
+    }
+
+    fn reason_to_give_up(&self) -> DropReason {
+        if self.port.breaker.borrow().is_denied() {
+            DropReason::Denied
+        } else if self.over_ceiling().is_some() {
+            DropReason::Ceiling
+        } else {
+            DropReason::Shutdown
         }
     }
+}
+
+/// Whether it is a report of losses that was not sent yet.
+fn is_new_report(attempt: &Attempt) -> bool {
+    attempt.tried == 0 && attempt.is_report()
 }
 
 async fn answer_of(
@@ -504,7 +587,7 @@ async fn answer_of(
 ) -> Option<Outcome> {
     loop {
         let until = match port.goal() {
-            Goal::Drain(until) => deadline.min(until - LOSS_REPORT_TIME),
+            Goal::Drain(until) => deadline.min(port.gives_up_at(until)),
             Goal::Close(until) => deadline.min(until),
             _ => deadline,
         };
@@ -536,13 +619,6 @@ fn counted(retry: &Retry, was_open: bool) -> u32 {
     u32::from(!was_open && !retry.denied)
 }
 
-/// Whether there is nothing but reports of losses.
-fn is_report(records: &Selection) -> bool {
-    records
-        .records()
-        .all(|(_, record)| record.origin == Origin::Tapline)
-}
-
 fn unanswered() -> Outcome {
     Outcome::from(Verdict::Retry {
         why: "timeout".into(),
@@ -563,16 +639,6 @@ fn fitting(records: &Selection, records_max: usize, bytes_max: usize) -> usize {
         })
         .count();
     fit.max(1)
-}
-
-/// The id of the first record and the number of records: the same on every attempt.
-fn batch_id(records: &Selection) -> String {
-    let mut id = Vec::new();
-    if let Some((batch, record)) = records.records().next() {
-        line::write_id(batch, record, &mut id);
-    }
-    id.extend_from_slice(format!("-{}", records.len()).as_bytes());
-    String::from_utf8_lossy(&id).into_owned()
 }
 
 #[cfg(test)]

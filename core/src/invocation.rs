@@ -95,6 +95,7 @@ pub struct Invocations {
     overlapping: bool,
     on_demand: bool,
     seen_first: bool,
+    ended: u64,
 }
 
 impl Invocations {
@@ -113,12 +114,16 @@ impl Invocations {
         match event {
             PlatformEvent::InitStart {
                 suppressed: true, ..
-            } => self.seen_first = true,
+            } => {
+                self.seen_first = true;
+                // A reset: whatever ran is over.
+                self.end_all();
+            }
             PlatformEvent::Start { request_id, trace } => {
                 let cold_start = self.on_demand && !self.seen_first;
                 if !self.overlapping {
                     // One at a time: an earlier one whose end was never seen is over.
-                    self.known.iter_mut().for_each(|known| known.done = true);
+                    self.end_all();
                 }
                 self.seen_first = true;
                 let invocation = self.open(request_id);
@@ -132,8 +137,7 @@ impl Invocations {
                 duration_ms,
                 ..
             } => {
-                let invocation = self.open(request_id);
-                invocation.done = true;
+                let invocation = self.end(request_id);
                 invocation.status = status.or(invocation.status);
                 invocation.duration_ms = duration_ms.or(invocation.duration_ms);
             }
@@ -142,8 +146,7 @@ impl Invocations {
                 status,
                 duration_ms,
             } => {
-                let invocation = self.open(request_id);
-                invocation.done = true;
+                let invocation = self.end(request_id);
                 invocation.status = invocation.status.or(*status);
                 invocation.duration_ms = invocation.duration_ms.or(*duration_ms);
             }
@@ -157,6 +160,27 @@ impl Invocations {
             && let Some(invocation) = self.known.iter_mut().rev().find(|known| known.slot == slot)
         {
             invocation.wrote_error = true;
+        }
+    }
+
+    /// Ends of invocations that were seen since the start: a change says that one ended.
+    pub fn ended(&self) -> u64 {
+        self.ended
+    }
+
+    fn end(&mut self, request_id: &str) -> &mut Invocation {
+        if !self.open(request_id).done {
+            self.ended += 1;
+        }
+        let invocation = self.open(request_id);
+        invocation.done = true;
+        invocation
+    }
+
+    fn end_all(&mut self) {
+        for invocation in self.known.iter_mut().filter(|known| !known.done) {
+            invocation.done = true;
+            self.ended += 1;
         }
     }
 
@@ -201,6 +225,11 @@ impl Invocations {
         }
         let open = self.known.iter().rev().find(|known| !known.done);
         open.map_or(Slot::NONE, |open| open.slot)
+    }
+
+    /// Whether many invocations share the environment.
+    pub fn overlapping(&self) -> bool {
+        self.overlapping
     }
 
     /// The invocation with this request id.
@@ -279,6 +308,26 @@ mod tests {
         table.observe(&start("b"));
         table.observe(&done("b", Status::Success));
         assert_eq!(table.current(), Slot::NONE, "`a` never ended, but is over");
+    }
+
+    #[test]
+    fn an_end_is_counted_once_and_a_reset_ends_all() {
+        let mut table = Invocations::new(false, true);
+        table.observe(&start("a"));
+        assert_eq!(table.ended(), 0);
+        table.observe(&done("a", Status::Success));
+        table.observe(&done("a", Status::Success));
+        assert_eq!(table.ended(), 1);
+        table.observe(&start("b"));
+        table.observe(&PlatformEvent::InitStart {
+            init_type: None,
+            suppressed: true,
+            log_stream: None,
+        });
+        assert_eq!((table.ended(), table.current()), (2, Slot::NONE));
+        table.observe(&start("c"));
+        table.observe(&start("d"));
+        assert_eq!(table.ended(), 3, "`c` is over, too");
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum DropReason {
     Memory,
     /// All attempts of a batch were used up.
     Attempts,
+    /// What may be sent within an hour was used up, up to the end.
+    Ceiling,
     /// The destination did not let us, up to the end.
     Denied,
     /// The time of SHUTDOWN was over.
@@ -34,6 +36,7 @@ impl DropReason {
             DropReason::QueueFull => "queue_full",
             DropReason::Memory => "memory",
             DropReason::Attempts => "attempts",
+            DropReason::Ceiling => "ceiling",
             DropReason::Denied => "denied",
             DropReason::Shutdown => "shutdown",
             DropReason::Disabled => "disabled",
@@ -57,6 +60,8 @@ pub struct SinkCounts {
     pub rejected: Cell<u64>,
     /// Made by Tapline for this sink.
     pub generated: Cell<u64>,
+    /// Dead letters of other sinks, taken over.
+    pub inherited: Cell<u64>,
     /// Queued, or being sent.
     pub in_flight: Cell<u64>,
     /// Requests that were sent.
@@ -176,6 +181,14 @@ pub struct Ledger {
     pub unlike: Cell<u64>,
     /// Records that a sample could not decide on, for want of its key, and kept.
     pub sample_key_missing: Cell<u64>,
+    /// Invocations that were decided before their end, for want of room to hold their lines.
+    pub tail_overflow: Cell<u64>,
+    /// Invocations that were decided before their end, because they took too long.
+    pub tail_max_wait: Cell<u64>,
+    /// Keys that a limit forgot before their allowance was whole again, for want of room.
+    pub limit_evicted: Cell<u64>,
+    /// Texts that a `parse` could not read, and kept as they were.
+    pub unparsed: Cell<u64>,
     /// Batches that a transform broke on.
     pub broken_stages: Cell<u64>,
     redactions: RefCell<BTreeMap<String, u64>>,
@@ -204,7 +217,7 @@ impl Ledger {
     ///
     /// Both sides, where they differ.
     pub fn check(&self, name: &str, sink: &SinkCounts) -> Result<(), String> {
-        let taken = self.received.get() + sink.generated.get();
+        let taken = self.received.get() + sink.generated.get() + sink.inherited.get();
         let accounted = sink.accounted();
         if taken == accounted {
             return Ok(());
@@ -231,6 +244,10 @@ impl Ledger {
             ("refused", &self.refused),
             ("unlike", &self.unlike),
             ("sample_key_missing", &self.sample_key_missing),
+            ("tail_overflow", &self.tail_overflow),
+            ("tail_max_wait", &self.tail_max_wait),
+            ("limit_evicted", &self.limit_evicted),
+            ("unparsed", &self.unparsed),
             ("broken_stages", &self.broken_stages),
         ];
         for (name, value) in rare {
@@ -280,7 +297,11 @@ fn sink_object(counts: &SinkCounts) -> String {
         .iter()
         .map(|(reason, count)| (reason.as_str(), *count))));
     out.push_str(&format!(",\"in_flight\":{}", counts.in_flight.get()));
-    for (name, value) in [("generated", &counts.generated), ("merged", &counts.merged)] {
+    for (name, value) in [
+        ("generated", &counts.generated),
+        ("inherited", &counts.inherited),
+        ("merged", &counts.merged),
+    ] {
         if value.get() > 0 {
             out.push_str(&format!(",\"{name}\":{}", value.get()));
         }

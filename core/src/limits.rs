@@ -42,6 +42,9 @@ pub const SHUTDOWN_MARGIN: Duration = Duration::from_millis(200);
 /// Part of the shutdown time that is kept for the loss report.
 pub const LOSS_REPORT_TIME: Duration = Duration::from_millis(150);
 
+/// Part of the shutdown time in which a sink's dead letters are delivered: it gives up that much sooner.
+pub const DEAD_LETTER_TIME: Duration = Duration::from_millis(400);
+
 /// Attributes that `enrich` may leave on one record, in bytes of rendered JSON.
 pub const ATTRIBUTES_BYTES_MAX: usize = 64 << 10;
 

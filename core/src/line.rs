@@ -58,8 +58,8 @@ fn member(out: &mut Vec<u8>, key: &str, escaped: &[u8]) {
     out.push(b'"');
 }
 
-/// A raw JSON value. Line breaks between its tokens become spaces: inside strings JSON allows none.
-fn write_value(raw: &[u8], out: &mut Vec<u8>) {
+/// Appends a raw JSON value. Line breaks between its tokens become spaces: inside strings JSON allows none.
+pub fn write_value(raw: &[u8], out: &mut Vec<u8>) {
     if raw.is_empty() {
         out.extend_from_slice(b"null");
         return;

@@ -86,11 +86,11 @@ impl Pipeline {
         self.run(0, vec![batch], context);
     }
 
-    /// Gives out what transforms held back, because everything ends.
-    pub fn drain(&mut self, context: &Context<'_>) {
+    /// Gives out what transforms hold back, because everything ends, or may end.
+    pub fn release(&mut self, context: &Context<'_>) {
         for position in 0..self.stages.len() {
             self.give_out(position, context, |transform, output| {
-                transform.drain(context, output)
+                transform.release(context, output)
             });
         }
     }

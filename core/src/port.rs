@@ -1,6 +1,6 @@
 //! What the pipeline and the driver see of one sink: its queue, its goal, its breaker and its counts.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,11 +11,13 @@ use crate::bell::Bell;
 use crate::body::Body;
 use crate::breaker::Breaker;
 use crate::budget::Budget;
+use crate::dead_letter::{self, Fault};
 use crate::facts::Facts;
 use crate::invocation::Slot;
 use crate::json;
 use crate::ledger::{DropReason, SinkCounts, add, subtract};
-use crate::limits::LANE_BATCHES_MAX;
+use crate::limits::{DEAD_LETTER_TIME, LANE_BATCHES_MAX, LOSS_REPORT_TIME};
+use crate::line;
 use crate::queue::{Overflow, Queue};
 use crate::sink::{Parcel, Selection};
 use crate::time;
@@ -34,6 +36,8 @@ pub struct DeliverySettings {
     pub queue_bytes_max: usize,
     /// What happens to what does not fit.
     pub overflow: Overflow,
+    /// Bytes of records that may be sent within any hour; `None` for no bound.
+    pub bytes_per_hour: Option<u64>,
 }
 
 impl Default for DeliverySettings {
@@ -44,6 +48,7 @@ impl Default for DeliverySettings {
             strikes_max: 3,
             queue_bytes_max: 4 << 20,
             overflow: Overflow::DropLowest,
+            bytes_per_hour: None,
         }
     }
 }
@@ -59,6 +64,40 @@ pub struct Attempt {
     pub tried: u32,
     /// When the next one is allowed.
     pub not_before: Instant,
+}
+
+impl Attempt {
+    /// A first attempt with these records, at once.
+    pub fn new(records: Selection) -> Attempt {
+        Attempt {
+            batch_id: batch_id(&records),
+            records,
+            tried: 0,
+            not_before: Instant::default(),
+        }
+    }
+
+    /// Whether there is nothing but reports of losses.
+    pub fn is_report(&self) -> bool {
+        is_report(&self.records)
+    }
+}
+
+/// Whether there is nothing but reports of losses.
+pub(crate) fn is_report(records: &Selection) -> bool {
+    records
+        .records()
+        .all(|(batch, record)| batch.bytes(record.kind) == LOSS_KIND)
+}
+
+/// The id of the first record and the number of records: the same on every attempt.
+pub(crate) fn batch_id(records: &Selection) -> String {
+    let mut id = Vec::new();
+    if let Some((batch, record)) = records.records().next() {
+        line::write_id(batch, record, &mut id);
+    }
+    id.extend_from_slice(format!("-{}", records.len()).as_bytes());
+    String::from_utf8_lossy(&id).into_owned()
 }
 
 /// What a sink is to do now.
@@ -147,6 +186,7 @@ pub struct Port {
     pub disabled: bool,
     /// Its task has ended.
     pub ended: Cell<bool>,
+    dead_letter: OnceCell<Rc<Port>>,
 }
 
 impl Port {
@@ -176,6 +216,7 @@ impl Port {
             waiting_until: Cell::new(None),
             disabled,
             ended: Cell::new(disabled),
+            dead_letter: OnceCell::new(),
         }
     }
 
@@ -195,25 +236,46 @@ impl Port {
         self.bell.ring();
     }
 
+    /// The sink that takes over what this one cannot deliver. Set once, before anything is pushed; there must be no
+    /// way from that sink back to this one.
+    pub fn set_dead_letter(&self, port: Rc<Port>) {
+        // A second one would be a mistake of the caller; the first stays.
+        drop(self.dead_letter.set(port));
+    }
+
+    /// Whether another sink takes over what this one cannot deliver.
+    pub fn has_dead_letter(&self) -> bool {
+        self.dead_letter.get().is_some()
+    }
+
+    /// When it gives up what it has left in a shutdown that ends at `until`: early enough for the loss report, and for
+    /// the sink that takes over.
+    pub fn gives_up_at(&self, until: Instant) -> Instant {
+        let last = until - LOSS_REPORT_TIME;
+        match self.has_dead_letter() {
+            true => last - DEAD_LETTER_TIME,
+            false => last,
+        }
+    }
+
     /// Queues a parcel; what does not stay is counted as dropped.
     pub fn push(&self, parcel: Parcel) {
-        let count = parcel.chosen.len() as u64;
+        add(&self.counts.in_flight, parcel.chosen.len() as u64);
         if self.disabled || self.ended.get() {
             let reason = if self.disabled {
                 DropReason::Disabled
             } else {
                 DropReason::Shutdown
             };
-            self.counts.dropped(reason, count);
+            self.lose(&Selection::of_parcel(&parcel), reason, 0);
             return;
         }
-        add(&self.counts.in_flight, count);
         let (lane, weight) = (parcel.lane, parcel.weight);
         for lost in self
             .queue
             .push(lane, weight, parcel, self.settings.overflow)
         {
-            self.drop_records(DropReason::QueueFull, lost.chosen.len());
+            self.lose(&Selection::of_parcel(&lost), DropReason::QueueFull, 0);
         }
         if self.wants_to_send() {
             self.bell.ring();
@@ -248,7 +310,36 @@ impl Port {
         self.queue.weight() + attempts
     }
 
-    /// Counts queued or travelling records as dropped.
+    /// Counts queued or travelling records as dropped after so many attempts; the dead letter sink takes them over.
+    pub fn lose(&self, records: &Selection, reason: DropReason, attempts: u32) {
+        self.drop_records(reason, records.len());
+        self.make_over(records, reason.as_str(), attempts);
+    }
+
+    /// Counts travelling records as refused for good; the dead letter sink takes them over.
+    pub fn reject(&self, records: &Selection, reason: &str, attempts: u32) {
+        subtract(&self.counts.in_flight, records.len() as u64);
+        self.counts.rejected(reason, records.len() as u64);
+        self.make_over(records, reason, attempts);
+    }
+
+    fn make_over(&self, records: &Selection, reason: &str, attempts: u32) {
+        let Some(heir) = self.dead_letter.get() else {
+            return;
+        };
+        let fault = Fault {
+            sink: &self.name,
+            reason,
+            attempts,
+        };
+        for parcel in dead_letter::letters(records, fault) {
+            add(&heir.counts.inherited, parcel.chosen.len() as u64);
+            heir.push(parcel);
+        }
+    }
+
+    /// Counts queued or travelling records as dropped, whoever could take them over: where that would not help, or
+    /// nothing is left of them.
     pub fn drop_records(&self, reason: DropReason, count: usize) {
         subtract(&self.counts.in_flight, count as u64);
         self.counts.dropped(reason, count as u64);
@@ -265,13 +356,26 @@ impl Port {
         }
     }
 
-    /// Frees memory: drops the attempt that was taken up last and is not being made.
+    /// Frees memory: drops the attempt that was taken up last and is not being made. A report of losses stays: it is
+    /// small, and nothing else says what else was dropped.
     pub fn evict_attempt(&self) -> bool {
-        let Some(attempt) = self.under_way.borrow_mut().pop_back() else {
+        let mut under_way = self.under_way.borrow_mut();
+        let last = under_way.iter().rposition(|attempt| !attempt.is_report());
+        let Some(attempt) = last.and_then(|last| under_way.remove(last)) else {
             return false;
         };
         self.drop_records(DropReason::Memory, attempt.records.len());
         true
+    }
+
+    /// Drops what waits for it, in the queue and for another attempt.
+    pub fn let_go(&self, reason: DropReason) {
+        for attempt in self.under_way.take() {
+            self.lose(&attempt.records, reason, attempt.tried);
+        }
+        while let Some(parcel) = self.queue.pop() {
+            self.lose(&Selection::of_parcel(&parcel), reason, 0);
+        }
     }
 
     /// Its time is over, whatever it is doing: what is left is dropped.
@@ -316,8 +420,8 @@ impl Port {
         world.log(crate::level::Level::Warn, &message);
     }
 
-    /// Queues a record of type `tapline.loss` that names what was lost since the last one. Says whether there was
-    /// anything to name.
+    /// Makes a record of type `tapline.loss` that names what was lost since the last one, and puts it
+    /// beside the queue, whose records cannot crowd it out. Says whether there was anything to name.
     pub fn report_losses(&self, world: &dyn World) -> bool {
         let losses = self.counts.take_unreported();
         if losses.is_empty() {
@@ -330,20 +434,22 @@ impl Port {
             world.wall_ms(),
             &self.budget,
         );
-        let weight = batch
-            .records()
-            .first()
-            .map_or(0, |record| batch.weight(record));
         add(&self.counts.generated, 1);
-        self.push(Parcel {
+        add(&self.counts.in_flight, 1);
+        let report = Selection::of_parcel(&Parcel {
             batch: Arc::new(batch),
             chosen: Box::new([0]),
             lane: Lane::High,
-            weight,
+            weight: 0,
         });
+        let mut under_way = self.under_way.borrow_mut();
+        under_way.push_back(Attempt::new(report));
         true
     }
 }
+
+/// The type of a report of losses.
+pub const LOSS_KIND: &[u8] = b"tapline.loss";
 
 fn loss_batch(
     sink: &str,
@@ -352,11 +458,10 @@ fn loss_batch(
     wall_ms: i64,
     budget: &Budget,
 ) -> Batch {
-    const KIND: &[u8] = b"tapline.loss";
     let mut bytes = Vec::new();
     time::write_rfc3339(wall_ms, &mut bytes);
     let kind_start = bytes.len();
-    bytes.extend_from_slice(KIND);
+    bytes.extend_from_slice(LOSS_KIND);
     let value_start = bytes.len();
     bytes.extend_from_slice(b"{\"sink\":");
     json::quote_into(sink.as_bytes(), &mut bytes);
@@ -378,6 +483,7 @@ fn loss_batch(
         fate: Fate::Live,
         level: Some(crate::level::Level::Error),
         set_aside: false,
+        as_line: false,
         embedded_metrics: false,
         invocation: Slot::NONE,
         time: Slice::of_body(0..kind_start),

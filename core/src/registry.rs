@@ -14,6 +14,8 @@ pub struct Build<'a> {
     pub names: Names<'a>,
     /// What is known of the function at start; the ARN is not yet.
     pub facts: &'a Facts,
+    /// The whole budget, in bytes: what a component may hold is a part of it.
+    pub memory: u64,
 }
 
 impl Build<'_> {

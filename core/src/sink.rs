@@ -32,23 +32,21 @@ pub struct Selection {
 impl Selection {
     /// Adds the records of a parcel. Call [`Self::sort`] after the last one.
     pub fn add(&mut self, parcel: &Parcel) {
-        let index = match self
+        let index = self.index_of(&parcel.batch);
+        let chosen = parcel.chosen.iter();
+        self.order.extend(chosen.map(|position| (index, *position)));
+    }
+
+    fn index_of(&mut self, batch: &Arc<Batch>) -> u32 {
+        let known = self
             .parcels
             .iter()
-            .position(|batch| Arc::ptr_eq(batch, &parcel.batch))
-        {
-            Some(index) => index,
-            None => {
-                self.parcels.push(parcel.batch.clone());
-                self.parcels.len() - 1
-            }
-        };
-        self.order.extend(
-            parcel
-                .chosen
-                .iter()
-                .map(|position| (index as u32, *position)),
-        );
+            .position(|other| Arc::ptr_eq(other, batch));
+        let index = known.unwrap_or_else(|| {
+            self.parcels.push(batch.clone());
+            self.parcels.len() - 1
+        });
+        index as u32
     }
 
     /// Puts the records in the order of their sequence.
@@ -75,6 +73,36 @@ impl Selection {
             let batch = &*self.parcels[*parcel as usize];
             (batch, &batch.records()[*position as usize])
         })
+    }
+
+    /// The records of one parcel.
+    pub fn of_parcel(parcel: &Parcel) -> Selection {
+        let mut records = Selection::default();
+        records.add(parcel);
+        records
+    }
+
+    /// Adds the records of another selection behind those of this one.
+    pub fn append(&mut self, other: &Selection) {
+        for (parcel, position) in &other.order {
+            let batch = &other.parcels[*parcel as usize];
+            let index = self.index_of(batch);
+            self.order.push((index, *position));
+        }
+    }
+
+    /// The batches, each with the positions of those of its records that are selected.
+    pub fn by_batch(&self) -> Vec<(&Batch, Vec<u32>)> {
+        let mut batches: Vec<_> = self
+            .parcels
+            .iter()
+            .map(|batch| (&**batch, Vec::new()))
+            .collect();
+        for (parcel, position) in &self.order {
+            batches[*parcel as usize].1.push(*position);
+        }
+        batches.retain(|(_, positions)| !positions.is_empty());
+        batches
     }
 
     /// A selection of the records at these positions of this one.

@@ -82,8 +82,8 @@ pub trait Transform {
         0
     }
 
-    /// Gives out what was held back, because everything ends. Nothing is held back from then on.
-    fn drain(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
+    /// Gives out all that it holds back, because everything ends, or may end: the function is about to time out.
+    fn release(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
         let _ = (context, output);
     }
 }

@@ -327,26 +327,12 @@ impl Source for View<'_> {
             Name::RequestId => text_value(batch.bytes(record.request_id)),
             Name::TraceId => text_value(batch.bytes(record.trace_id)),
             Name::SpanId => text_value(batch.bytes(record.span_id)),
-            Name::XrayTraceId => self
-                .invocation()
-                .and_then(|invocation| invocation.trace.as_ref())
-                .map_or(Value::Missing, |trace| known(&trace.header)),
-            Name::Status => self
-                .invocation()
-                .and_then(|invocation| invocation.status)
-                .map_or(Value::Missing, |status| Value::Text(status.as_str().into())),
-            Name::Failed => self.invocation().map_or(Value::Missing, |invocation| {
-                Value::Boolean(invocation.failed())
-            }),
-            Name::ColdStart => self.invocation().map_or(Value::Missing, |invocation| {
-                Value::Boolean(invocation.cold_start)
-            }),
-            Name::Duration => self
-                .invocation()
-                .and_then(|invocation| invocation.duration_ms)
-                .map_or(Value::Missing, duration_value),
             Name::Instance => text_value(batch.instance()),
-            name => fact(facts, name),
+            name => {
+                let joined = self.invocation();
+                let joined = joined.and_then(|invocation| of_invocation(invocation, name));
+                joined.unwrap_or_else(|| fact(facts, name))
+            }
         }
     }
 
@@ -389,6 +375,51 @@ fn value_of(raw: &[u8]) -> Value<'_> {
         Some(b'-' | b'0'..=b'9') => number(raw).map_or(Value::Other, Value::Number),
         _ => Value::Other,
     }
+}
+
+/// One invocation, as expressions that are asked of it see it: what its records are joined with, but no record.
+pub struct OfInvocation<'a> {
+    /// The function and its environment.
+    pub facts: &'a Facts,
+    /// The invocation.
+    pub invocation: &'a Invocation,
+}
+
+impl Source for OfInvocation<'_> {
+    fn name(&self, name: &Name) -> Value<'_> {
+        let trace = self.invocation.trace.as_ref();
+        match name {
+            Name::RequestId => known(&self.invocation.request_id),
+            Name::TraceId => trace.map_or(Value::Missing, |trace| known(&trace.trace_id)),
+            Name::SpanId => trace.map_or(Value::Missing, |trace| known(&trace.span_id)),
+            name => of_invocation(self.invocation, name).unwrap_or_else(|| fact(self.facts, name)),
+        }
+    }
+
+    fn path(&self, _: &Path) -> Value<'_> {
+        Value::Missing
+    }
+}
+
+/// What a name says of an invocation itself; `None` where it says nothing.
+fn of_invocation<'a>(invocation: &'a Invocation, name: &Name) -> Option<Value<'a>> {
+    let value = match name {
+        Name::XrayTraceId => {
+            let trace = invocation.trace.as_ref();
+            trace.map_or(Value::Missing, |trace| known(&trace.header))
+        }
+        Name::Status => {
+            let status = invocation.status;
+            status.map_or(Value::Missing, |status| Value::Text(status.as_str().into()))
+        }
+        Name::Failed => Value::Boolean(invocation.failed()),
+        Name::ColdStart => Value::Boolean(invocation.cold_start),
+        Name::Duration => invocation
+            .duration_ms
+            .map_or(Value::Missing, duration_value),
+        _ => return None,
+    };
+    Some(value)
 }
 
 /// Asks for values where there is no record: templates of the environment.

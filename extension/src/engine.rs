@@ -190,6 +190,9 @@ impl Engine {
                 .iter()
                 .for_each(|port| port.hold_ended(&self.world, held));
         }
+        if actions.release {
+            self.pipeline.borrow_mut().release(&self.context());
+        }
         if actions.flush && self.strategy != Strategy::Continuous {
             self.ports
                 .iter()
@@ -366,7 +369,10 @@ impl Engine {
         // A sink that is drained stays open while another one is not: more may come, and it can still take it.
         while self.world.now() < until && !self.ports.iter().all(|port| port.is_drained()) {
             match self.receiver.ingress.pop() {
-                Some(arrival) => self.take_in(arrival),
+                Some(arrival) => {
+                    self.take_in(arrival);
+                    self.pipeline.borrow_mut().release(&self.context());
+                }
                 None => {
                     let something = either(self.receiver.ingress.ready(), self.progress.rung());
                     either(something, self.world.sleep_until(until)).await;
@@ -407,6 +413,6 @@ impl Engine {
         let now = self.world.now();
         let decoded = self.decode(|decoder, context| decoder.flush_fragment(now, context));
         self.process(decoded);
-        self.pipeline.borrow_mut().drain(&self.context());
+        self.pipeline.borrow_mut().release(&self.context());
     }
 }

@@ -369,10 +369,22 @@ impl Setup {
         let world: Rc<dyn World> = Rc::new(self.world.clone());
         let shadow = self.mode == Mode::Shadow;
         let plans = std::mem::take(&mut self.settings.sinks);
-        plans
+        let heirs: Vec<_> = plans.iter().map(|plan| plan.dead_letter).collect();
+        let taps: Vec<Tap> = plans
             .into_iter()
             .map(|plan| open_port(plan, shadow, &world, budget, progress, identity))
-            .collect()
+            .collect();
+        link_dead_letters(&heirs, &taps);
+        taps
+    }
+}
+
+/// Tells each sink which one takes over what it cannot deliver.
+pub(crate) fn link_dead_letters(heirs: &[Option<usize>], taps: &[Tap]) {
+    for (tap, heir) in taps.iter().zip(heirs) {
+        if let Some(heir) = heir.and_then(|heir| taps.get(heir)) {
+            tap.port.set_dead_letter(heir.port.clone());
+        }
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Event<'a> {
 pub struct Actions {
     /// The hold is over: sinks that were waited for and did not answer get a strike. Since when it lasted.
     pub hold_ended: Option<Instant>,
+    /// What transforms hold back shall go on: the environment may end before they would let go of it.
+    pub release: bool,
     /// Sinks shall send what they have.
     pub flush: bool,
     /// Everything ends at this moment.
@@ -345,7 +347,10 @@ impl Lifecycle {
             }
             State::Running { race_at, .. } if race_at.is_some_and(|at| now >= at) => {
                 *race_at = None;
-                self.flushing(Actions::default())
+                self.flushing(Actions {
+                    release: true,
+                    ..Actions::default()
+                })
             }
             State::Running { .. } | State::InNext { .. } if stale => {
                 self.flushing(Actions::default())

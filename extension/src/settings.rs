@@ -14,6 +14,7 @@
 //! [has errors](Diagnostics::has_errors).
 
 mod advice;
+mod dead_letter;
 pub mod fields;
 mod find;
 mod kind;
@@ -153,6 +154,8 @@ pub struct SinkPlan {
     pub when: Option<Expression>,
     /// Time-out, retries, breaker and queue.
     pub delivery: DeliverySettings,
+    /// Position of the sink that takes over what this one cannot deliver.
+    pub dead_letter: Option<usize>,
     /// `None`: disabled by an error in its table.
     pub sink: Option<Box<dyn Sink>>,
 }
@@ -224,13 +227,15 @@ fn read_root(
         .collect();
     facts.declared = Declared::read(variable);
     let flush = read_flush(root, place);
+    let memory = memory::budget(root, facts, place);
     let build = Build {
         names: Names { env: &receiver.env },
         facts,
+        memory,
     };
     let transforms = stages::read(root, &kinds.transforms, &build);
     let mut sinks = sinks::read(root, &kinds.sinks, &build, &transforms.list);
-    let memory = memory::budget(root, facts, place);
+    dead_letter::read(root, &transforms.list, &mut sinks);
     memory::share(root, memory, &mut sinks);
     if place == Place::Offline {
         advice::give(root, &receiver, &transforms.list, &sinks);

@@ -32,8 +32,9 @@ fn kinds() -> Kinds {
 fn environment(name: &str) -> Option<String> {
     let value = match name {
         "STAGE" => "prod",
-        "COLLECTOR_TOKEN" => "hunter2",
+        "COLLECTOR_TOKEN" | "GRAFANA_TOKEN" | "ELASTIC_API_KEY" => "hunter2",
         "SHORT_KEY" => "too-short",
+        "OTEL_RESOURCE_ATTRIBUTES" => "team=payments,tier",
         _ => return None,
     };
     Some(value.to_owned())

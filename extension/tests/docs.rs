@@ -167,6 +167,29 @@ fn the_page_of_each_kind_has_every_key_and_its_default() {
     }
 }
 
+/// Each preset has a heading, an example, and a row for each option with its default.
+#[test]
+fn the_page_of_presets_has_every_option_and_an_example() {
+    let page = text(&root().join("docs/sinks/presets.md"));
+    for (name, options) in tapline_sinks::presets() {
+        let section = page
+            .split("\n## ")
+            .find(|section| section.starts_with(&format!("`{name}`\n")))
+            .unwrap_or_else(|| panic!("the page has no section `{name}`"));
+        let example = section
+            .lines()
+            .any(|line| line.starts_with("preset ") && line.ends_with(&format!("= \"{name}\"")));
+        assert!(example, "`{name}` has no example");
+        for (key, default) in rows("", options) {
+            let start = format!("| `{key}` |");
+            let row = section.lines().find(|line| line.starts_with(&start));
+            let row = row.unwrap_or_else(|| panic!("`{name}` has no row `{key}`"));
+            let shown = default.is_empty() || row.contains(&format!("`{default}`"));
+            assert!(shown, "the default of `{key}` of `{name}` is {default}");
+        }
+    }
+}
+
 #[test]
 fn the_page_of_the_configuration_has_every_common_key_and_its_default() {
     let page = "docs/configuration.md";

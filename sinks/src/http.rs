@@ -3,18 +3,18 @@
 //! Protocol: HTTP/1.1, one POST or PUT a batch over one connection that is kept. Body: with `ndjson` the line of
 //! [`tapline_core::line`] for each record, each ended by a newline; with `json_array` the same between `[`, `,` and
 //! `]`; with `text` the message of each record, line breaks in it written as `\n` and `\r`, each ended by a newline.
-//! Every attempt carries `x-tapline-batch`, the same for the same records.
+//! Every attempt carries `x-tapline-batch`, the same for the same records. A `preset` brings path, body, headers and
+//! the meaning of answers of a known service: a row in `presets.rs`.
 //!
 //! Guarantee: at least once. An attempt whose answer was lost is repeated; the batch id and, in JSON, the ids of the
 //! records tell.
 //!
-//! - 2xx: accepted, whatever the body says.
+//! - 2xx: accepted, whatever the body says; a preset reads the body.
 //! - 429, 408, 425, 5xx but for 501 and 505: tried again, not before `Retry-After` (seconds or a date).
 //! - 413: sent again in two halves; one record alone is rejected.
 //! - 401, 403, 404, 407: said once, loudly; the records are kept and tried again every few minutes.
 //! - other statuses, redirects too: rejected, with the status as reason. With `auth.sigv4` the error code decides
-//!   first: throttling that comes as 400 is tried again, and where credentials or permissions are refused all is
-//!   rejected without a request for 5 min.
+//!   first: throttling that comes as 400 is tried again, and refused credentials or permissions are denied like 403.
 //! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again.
 //!
 //! # Limits
@@ -35,18 +35,28 @@ use tapline_core::registry::{Build, SinkKind};
 use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
 use tapline_core::world::{Boxed, World};
 
-use crate::shared::aws::Gate;
 use crate::shared::classify::by_status;
 use crate::shared::credentials::Missing;
-use crate::shared::fault::{Fault, Remedy, verdict_of_wait};
+use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS, not_built};
-use crate::shared::http::{Answer, Client, Outgoing};
+use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::signed::Signed;
 use crate::shared::tls::Tls;
-use crate::shared::url::{self, Url};
-use encode::{Encoder, Framing};
+use crate::shared::url;
+use encode::{Encoded, Encoder};
+use plan::Plan;
+use service::Service;
 
+mod answer;
+mod body;
+mod document;
 mod encode;
+mod plan;
+mod preset;
+mod presets;
+mod seen;
+mod service;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -63,8 +73,9 @@ const FIELDS: Fields = &[
         name: "url",
         kind: FieldKind::Text,
         default: "",
-        required: true,
-        doc: "Where requests go, `http://` or `https://`. Credentials belong into `headers` or `auth`.",
+        required: false,
+        doc: "Where requests go, `http://` or `https://`; needed unless the preset knows it. Credentials belong into \
+              `headers` or `auth`.",
     },
     Field {
         name: "method",
@@ -128,17 +139,17 @@ const FIELDS: Fields = &[
     },
     Field {
         name: "preset",
-        kind: FieldKind::Any,
+        kind: FieldKind::Choice(presets::NAMES),
         default: "",
         required: false,
-        doc: "Framing and headers of a known service. Not in this version.",
+        doc: "A known service: its path, body, headers, limits and answers. Takes the place of `framing` and `method`.",
     },
     Field {
         name: "options",
         kind: FieldKind::Any,
-        default: "",
+        default: "{}",
         required: false,
-        doc: "What the preset wants to know. Not in this version.",
+        doc: "What the preset wants to know: labels, index, tags, keys; see its page.",
     },
 ];
 
@@ -189,7 +200,6 @@ const TLS_FIELDS: Fields = &[
     },
 ];
 
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("tapline/", env!("CARGO_PKG_VERSION")));
 const BATCH_ID: HeaderName = HeaderName::from_static("x-tapline-batch");
 
 /// Sends batches to one URL.
@@ -202,52 +212,57 @@ struct Http {
     limits: CallLimits,
     /// Signs each attempt, where `auth` says so.
     signed: Option<Signed>,
-    gate: Gate,
+    /// With a preset.
+    service: Option<Service>,
 }
 
-fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Sink>> {
-    read(reader).map(|sink| Box::new(sink) as Box<dyn Sink>)
+fn build(reader: &Reader<'_>, build: &Build<'_>) -> Option<Box<dyn Sink>> {
+    read(reader, build).map(|sink| Box::new(sink) as Box<dyn Sink>)
+}
+
+/// Names and options of every preset, for the documentation and its tests.
+pub(crate) fn presets() -> impl Iterator<Item = (&'static str, Fields)> {
+    presets::PRESETS
+        .iter()
+        .map(|preset| (preset.name, preset.options))
 }
 
 /// Reads everything before it gives up, so that all problems are shown at once.
-fn read(reader: &Reader<'_>) -> Option<Http> {
-    let later = ["preset", "options"].map(|key| refuse(reader, key));
-    let url = url::read(reader, "url");
-    let framing = reader.choice("framing");
-    let compression = reader.choice("compression");
+fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
+    let own_url = reader.has("url").then(|| url::read(reader, "url"));
     let method = reader.choice("method");
+    let compression = reader.choice("compression");
     let own_headers = headers::read(reader);
     let signed = headers::read_signed(reader);
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
     let tls = read_tls(reader);
-    if later.contains(&true) {
-        return None;
-    }
-    let framing = match framing?.value {
-        "json_array" => Framing::JsonArray,
-        "text" => Framing::Text,
-        _ => Framing::Ndjson,
+    let plan = Plan::read(reader, build.names, own_headers.as_ref());
+    let url = match own_url {
+        Some(url) => url,
+        None => plan.as_ref().and_then(|plan| plan.url(reader)),
     };
+    let (plan, compression, limits) = (plan?, compression?, limits?);
+    let fits = plan.fits(reader, &compression, &limits);
+    let (url, own_headers) = (url?, own_headers?);
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, AGENT);
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static(framing.content_type()),
-    );
-    headers.extend(own_headers?);
-    let url: Url = url?;
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(plan.content_type));
+    headers.extend(plan.headers);
+    headers.extend(own_headers);
+    let limits = fits?.narrowed(limits);
+    let service = plan.service.map(|service| service.behind(&url));
     Some(Http {
         client: Client::new(url, connect_timeout?.value, tls?),
-        encoder: Encoder::new(framing, compression?.value == "gzip"),
+        encoder: Encoder::new(plan.writer, plan.limits, compression.value == "gzip"),
         method: match method?.value {
             "PUT" => Method::PUT,
             _ => Method::POST,
         },
         headers,
-        limits: limits?,
+        limits,
         signed: signed?,
-        gate: Gate::default(),
+        service,
     })
 }
 
@@ -280,17 +295,42 @@ fn read_tls(reader: &Reader<'_>) -> Option<Tls> {
 }
 
 impl Http {
-    async fn send(&mut self, records: &Selection, call: &Call<'_>) -> Verdict {
-        if let Some(verdict) = self.gate.verdict(call.world) {
-            return verdict;
-        }
-        let encoded = self.encoder.encode(records, call.budget);
+    async fn send(&mut self, records: &Selection, call: &Call<'_>) -> Outcome {
+        let time_ms = service::time_of_first(records, call);
+        let encoded = self.encoder.encode(records, call, time_ms);
+        let unsendable = self
+            .service
+            .as_ref()
+            .and_then(|service| service.unsendable(records, &encoded));
+        let answer = match unsendable {
+            Some(verdict) => Err(verdict),
+            None => self.exchange(&encoded, call, time_ms).await,
+        };
+        let outcome = match answer {
+            Ok(answer) => self.judge(&answer, records, &encoded, call.world),
+            Err(verdict) => service::outcome(records, &encoded, |_| verdict.into()),
+        };
+        self.encoder.take_back(encoded, call.budget);
+        outcome
+    }
+
+    /// Sends a body and waits for what comes back.
+    async fn exchange(
+        &mut self,
+        encoded: &Encoded,
+        call: &Call<'_>,
+        time_ms: i64,
+    ) -> Result<Answer, Verdict> {
         let mut headers = self.headers.clone();
         if encoded.gzipped {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if let Ok(id) = HeaderValue::from_str(call.batch_id) {
             headers.insert(BATCH_ID, id);
+        }
+        if let Some(service) = &self.service {
+            self.client.aim(service.target(call, time_ms)?);
+            service.add_headers(call, time_ms, &mut headers);
         }
         let mut outgoing = Outgoing {
             method: self.method.clone(),
@@ -305,32 +345,43 @@ impl Http {
                 .map_err(Missing::Failed),
             Some(signed) => signed.send(&mut self.client, call, &mut outgoing).await,
         };
-        drop(outgoing);
-        self.encoder.take_back(encoded, call.budget);
-        match answer {
-            Ok(answer) => self.verdict(&answer, call.world),
-            Err(missing) => self.gate.missing(call.world, missing),
-        }
+        answer.map_err(Verdict::from)
     }
 
-    fn verdict(&mut self, answer: &Answer, world: &dyn World) -> Verdict {
+    /// What became of the records: with a preset the service's own words count, unless AWS refused the request as a
+    /// whole.
+    fn judge(
+        &mut self,
+        answer: &Answer,
+        records: &Selection,
+        encoded: &Encoded,
+        world: &dyn World,
+    ) -> Outcome {
+        let verdict = self.verdict(answer, world);
+        let of_aws = self.signed.is_some() && !answer.status.is_success();
+        let judge = match &self.service {
+            Some(service) if !of_aws => service.judge(),
+            _ => return service::outcome(records, encoded, |_| verdict.into()),
+        };
+        let wall_ms = world.wall_ms();
+        service::outcome(records, encoded, |sent| judge(answer, sent, wall_ms))
+    }
+
+    fn verdict(&self, answer: &Answer, world: &dyn World) -> Verdict {
         let verdict = by_status(answer, world.wall_ms());
         let Some(signed) = &self.signed else {
             return verdict;
         };
         if verdict == Verdict::Accepted {
-            self.gate.open();
             return verdict;
         }
         let fault = Fault::of(answer);
         match fault.remedy() {
             Remedy::Wait => verdict_of_wait(&fault, answer, world.wall_ms()),
             Remedy::SignAnew | Remedy::Allow => {
-                let (service, reason) = (&signed.scope.service, fault.reason());
-                let line = format!(
-                    "`{service}` refuses what is signed for it: {reason}; allow the function's role to write there"
-                );
-                self.gate.shut(world, &reason, &line)
+                let service = &signed.scope.service;
+                let line = format!("allow the function's role to write to `{service}`");
+                denied(&fault, &line)
             }
             Remedy::Refused => verdict,
         }
@@ -343,6 +394,6 @@ impl Sink for Http {
     }
 
     fn deliver<'a>(&'a mut self, records: &'a Selection, call: Call<'a>) -> Boxed<'a, Outcome> {
-        Box::pin(async move { self.send(records, &call).await.into() })
+        Box::pin(async move { self.send(records, &call).await })
     }
 }

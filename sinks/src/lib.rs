@@ -20,12 +20,25 @@
 use tapline_core::registry::SinkKind;
 
 mod buffer;
+#[cfg(feature = "cloudwatch")]
+mod cloudwatch;
 mod console;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "_http")]
+#[cfg_attr(
+    not(all(feature = "http", feature = "cloudwatch")),
+    allow(
+        dead_code,
+        reason = "a part that one sink alone needs is left out by the linker"
+    )
+)]
 mod shared;
 #[cfg(test)]
+#[cfg_attr(
+    not(feature = "_aws"),
+    allow(dead_code, reason = "not every sink looks at its world as closely")
+)]
 mod test_world;
 
 const KINDS: &[SinkKind] = &[
@@ -34,6 +47,10 @@ const KINDS: &[SinkKind] = &[
     http::KIND,
     #[cfg(not(feature = "http"))]
     absent("http"),
+    #[cfg(feature = "cloudwatch")]
+    cloudwatch::KIND,
+    #[cfg(not(feature = "cloudwatch"))]
+    absent("cloudwatch"),
 ];
 
 /// Every kind of sink, those included whose feature is not in this build.
@@ -41,8 +58,14 @@ pub fn kinds() -> &'static [SinkKind] {
     KINDS
 }
 
+/// Every preset of `http` with its options.
+#[cfg(feature = "http")]
+pub fn presets() -> impl Iterator<Item = (&'static str, tapline_core::config::Fields)> {
+    http::presets()
+}
+
 /// The row of a kind whose feature is not in this build.
-#[cfg(not(feature = "http"))]
+#[cfg(not(all(feature = "http", feature = "cloudwatch")))]
 const fn absent(name: &'static str) -> SinkKind {
     SinkKind {
         name,
@@ -76,6 +99,7 @@ mod tests {
         for kind in kinds() {
             let text = match kind.name {
                 "http" => "url = \"https://a.example/\"",
+                "cloudwatch" => "group = \"/app/orders\"",
                 _ => "",
             };
             let document = Document::parse(&context, kind.name, text.as_bytes()).unwrap();
@@ -83,10 +107,12 @@ mod tests {
             let build = Build {
                 names: Names { env: &[] },
                 facts: &facts,
+                memory: 16 << 20,
             };
             let built = kind.build.map(|make| make(&reader, &build).is_some());
             let wanted = match kind.name {
                 "http" => cfg!(feature = "http").then_some(true),
+                "cloudwatch" => cfg!(feature = "cloudwatch").then_some(true),
                 _ => Some(true),
             };
             assert_eq!(built, wanted, "{}", kind.name);

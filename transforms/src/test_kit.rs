@@ -1,5 +1,6 @@
 //! What the tests of all transforms need: a transform from its TOML, and a batch through it.
 
+use std::cell::Cell;
 use std::io;
 
 use tapline_core::batch::{Batch, Record};
@@ -20,14 +21,23 @@ use tapline_core::world::{Boxed, Instant, Stream, World};
 /// The key that `{ env = "PII_KEY" }` gives in tests: 32 bytes.
 pub const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
 
-struct Nowhere;
+/// A clock that stands still until it is set, and nothing else.
+#[derive(Default)]
+pub struct Clock(Cell<u64>);
 
-impl World for Nowhere {
+impl Clock {
+    /// Sets running time, in milliseconds; the wall clock shows the same since 1970.
+    pub fn set_ms(&self, ms: u64) {
+        self.0.set(ms * 1_000_000);
+    }
+}
+
+impl World for Clock {
     fn now(&self) -> Instant {
-        Instant(0)
+        Instant(self.0.get())
     }
     fn wall_ms(&self) -> i64 {
-        0
+        (self.0.get() / 1_000_000) as i64
     }
     fn sleep_until(&self, _: Instant) -> Boxed<'static, ()> {
         Box::pin(std::future::ready(()))
@@ -48,6 +58,7 @@ impl World for Nowhere {
 
 /// A pipeline of one transform.
 pub struct Kit {
+    pub clock: Clock,
     pub ledger: Ledger,
     pub facts: Facts,
     pub invocations: Invocations,
@@ -59,6 +70,7 @@ pub struct Kit {
 impl Kit {
     pub fn new() -> Kit {
         Kit {
+            clock: Clock::default(),
             ledger: Ledger::default(),
             facts: Facts {
                 function_name: "orders".to_owned(),
@@ -82,18 +94,27 @@ impl Kit {
         self.batch(&[("function", value, None)])
     }
 
-    pub fn apply(&self, transform: &mut dyn Transform, batch: Batch) -> Batch {
-        let context = Context {
-            world: &Nowhere,
+    pub fn context(&self) -> Context<'_> {
+        Context {
+            world: &self.clock,
             facts: &self.facts,
             invocations: &self.invocations,
             identity: &self.identity,
             budget: &self.budget,
             ledger: &self.ledger,
             scratch: &self.scratch,
-        };
+        }
+    }
+
+    /// All that a transform gives out for a batch.
+    pub fn apply_all(&self, transform: &mut dyn Transform, batch: Batch) -> Vec<Batch> {
         let mut output = Vec::new();
-        transform.apply(batch, &context, &mut output);
+        transform.apply(batch, &self.context(), &mut output);
+        output
+    }
+
+    pub fn apply(&self, transform: &mut dyn Transform, batch: Batch) -> Batch {
+        let mut output = self.apply_all(transform, batch);
         assert_eq!(output.len(), 1);
         output.remove(0)
     }
@@ -142,6 +163,7 @@ fn load(kind: &TransformKind, config: &str) -> (Option<Box<dyn Transform>>, Vec<
             env: &["STAGE".to_owned()],
         },
         facts: &Facts::default(),
+        memory: 16 << 20,
     };
     let transform = kind.build.unwrap()(&reader, &build);
     reader.finish();

@@ -12,6 +12,7 @@ use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
 use tapline_core::ledger::Ledger;
 use tapline_core::level::Level;
+use tapline_core::platform::PlatformEvent;
 use tapline_core::port::Identity;
 use tapline_core::registry::Build;
 use tapline_core::test_util;
@@ -61,6 +62,7 @@ fn made(kind: &str, config: &str) -> Box<dyn Transform> {
     let build = Build {
         names: Names { env: &[] },
         facts: &facts,
+        memory: 16 << 20,
     };
     kind.build.expect("all features are on")(&reader, &build).expect("the table is sound")
 }
@@ -120,10 +122,51 @@ fn records_that_stay_cost_no_allocation() {
     // Paths, a message and regexes, also where they have to be decoded.
     let asking = "drop = '.u == \"x\" or message ~ \"^never$\" or message ~ \"^ever$\" or .message contains \"no such\" or .n == 5'";
     assert_eq!(allocations("filter", asking), 0);
+    assert_eq!(allocations("parse", "continue = '^never$'"), 0);
     assert_eq!(allocations("sample", "rate = 0.5"), 0);
+    let limited = "keep = 'level >= warn'\nlimit = { rate = '1000000/s' }";
+    assert_eq!(allocations("sample", limited), 0);
+    let limited =
+        "rate = 0.5\ntail = { keep = 'failed' }\nlimit = { rate = '1000000/s', by = '.message' }";
+    assert_eq!(allocations("sample", limited), 0);
+    holding_costs_stores_and_nothing_for_a_record();
     let enrich = "remove = ['.absent', 'absent']\nrename = { '.absent' = 'b', absent = '.c' }\n\
                   lookup = { by = '.n', table = { absent = 'x' }, into = 'y' }";
     assert_eq!(allocations("enrich", enrich), 0);
     let lookup = "lookup = { by = 'message', table = { absent = 'x' }, into = '.y' }";
     assert_eq!(allocations("enrich", lookup), 0);
+}
+
+/// 2,000 lines are copied into stores that double: a few allocations a store, none a line.
+fn holding_costs_stores_and_nothing_for_a_record() {
+    let mut transform = made("sample", "rate = 0.5\ntail = { keep = 'failed' }");
+    let (budget, identity) = (Budget::new(16 << 20), Identity::new(test_util::INSTANCE));
+    let rows = vec![("function", RECORDS[0], Some(Level::Info)); 2_000];
+    let mut batch = test_util::batch_of(&budget, &rows);
+    let mut invocations = Invocations::new(false, true);
+    invocations.observe(&PlatformEvent::Start {
+        request_id: "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned(),
+        trace: None,
+    });
+    let slot = invocations.current();
+    let records = batch.records_mut().iter_mut();
+    records.for_each(|record| record.invocation = slot);
+    let facts = Facts::default();
+    let (ledger, scratch) = (Ledger::default(), Scratch::default());
+    let context = Context {
+        world: &Nowhere,
+        facts: &facts,
+        invocations: &invocations,
+        identity: &identity,
+        budget: &budget,
+        ledger: &ledger,
+        scratch: &scratch,
+    };
+    let mut output = Vec::new();
+    let region = Region::new(GLOBAL);
+    transform.apply(batch, &context, &mut output);
+    let change = region.change();
+    assert_eq!((output.len(), transform.holding().held), (0, 2_000));
+    let allocations = change.allocations + change.reallocations;
+    assert!(allocations < 80, "{allocations}");
 }

@@ -255,10 +255,14 @@ impl<'a> Reader<'a> {
     }
 
     /// A table read by fields that depend on other keys; its own kind is [`FieldKind::Any`] or a map. The reader that
-    /// it gives wants its own [`finish`](Reader::finish).
+    /// it gives wants its own [`finish`](Reader::finish). Absent, it is read as an empty one where its default is `{}`.
     pub fn table_as(&self, key: &str, fields: Fields) -> Option<Reader<'a>> {
         let field = self.field(key)?;
-        self.child(self.present(field)?, &FieldKind::Table(fields), fields)
+        match self.present(field) {
+            Some(entry) => self.child(entry, &FieldKind::Table(fields), fields),
+            None if field.default == "{}" => Some(self.nested(key, self.header(), &[], fields)),
+            None => None,
+        }
     }
 
     /// The tables of a list, `[[key]]` or `key = [{ … }]`. Where the list holds [`FieldKind::Any`], each wants fields

@@ -1,9 +1,9 @@
 //! Records that a sink holds in an object which grows: asked for when they are due, kept in flight until then.
 
-use super::{Delivery, batch_id, counted, is_report, retry, split, subtract};
+use super::{Delivery, batch_id, counted, is_report, split, subtract};
 use crate::ledger::{DropReason, add};
 use crate::port::Attempt;
-use crate::sink::Outcome;
+use crate::sink::{Outcome, Selection};
 use crate::world::Instant;
 
 /// What is known of the records that the sink holds; how many there are stands in the port.
@@ -13,6 +13,8 @@ pub(super) struct Held {
     first: String,
     /// There are other records than reports of losses.
     beyond_reports: bool,
+    /// The records themselves, where another sink would take them over.
+    records: Option<Selection>,
     /// Attempts that count, once there was an attempt.
     pub tried: Option<u32>,
     /// When the next attempt is allowed.
@@ -26,10 +28,14 @@ impl Delivery {
         if self.port.held_records.get() == 0 {
             self.held = Held {
                 first: batch_id(&records),
+                records: self.port.has_dead_letter().then(Selection::default),
                 ..Held::default()
             };
         }
         self.held.beyond_reports |= !is_report(&records);
+        if let Some(kept) = &mut self.held.records {
+            kept.append(&records);
+        }
         add(&self.port.held_records, records.len() as u64);
     }
 
@@ -55,29 +61,30 @@ impl Delivery {
         let held = self.port.held_records.get();
         let mut split = split(usize::try_from(held).unwrap_or(usize::MAX), &outcome);
         // An object cannot be halved, and one that is sent is not held any more.
-        let too_large = split.too_large.len() as u64;
-        if too_large > 0 {
-            split.rejected.push(("too_large".to_owned(), too_large));
+        let too_large = std::mem::take(&mut split.too_large);
+        let left = std::mem::take(&mut split.held);
+        for (reason, positions) in [("too_large", too_large), ("not_flushed", left)] {
+            if !positions.is_empty() {
+                split.rejected.push((reason.to_owned(), positions));
+            }
         }
-        let left = split.held.len() as u64;
-        if left > 0 {
-            split.rejected.push(("not_flushed".to_owned(), left));
-        }
-        self.count(&split);
+        let records = self.held.records.take();
+        let attempts = self.held.tried.unwrap_or_default() + 1;
+        self.count(&split, records.as_ref(), attempts);
         let Some(retry) = split.retry else {
             self.port.held_records.set(0);
             return;
         };
         self.port.held_records.set(retry.positions.len() as u64);
+        self.held.records = records.map(|all| all.subset(retry.positions.iter().copied()));
         self.failed(split.accepted, &retry);
         let tried = self.held.tried.unwrap_or_default() + counted(&retry, was_open);
         if tried >= self.port.settings.attempts_max {
             self.drop_held(DropReason::Attempts);
             return;
         }
-        let delay = retry::delay(tried.max(1), retry.after, self.world.random());
+        self.held.not_before = self.again_at(tried, &retry);
         self.held.tried = Some(tried);
-        self.held.not_before = self.world.now() + delay;
     }
 
     /// Drops what the sink holds, and has it forget that.
@@ -91,7 +98,15 @@ impl Delivery {
             let message = format!("sink `{}` broke", self.port.name);
             self.world.log(crate::level::Level::Error, &message);
         }
-        subtract(&self.port.counts.in_flight, count);
-        self.port.counts.dropped(reason, count);
+        match self.held.records.take() {
+            Some(records) => {
+                let attempts = self.held.tried.unwrap_or_default();
+                self.port.lose(&records, reason, attempts);
+            }
+            None => {
+                subtract(&self.port.counts.in_flight, count);
+                self.port.counts.dropped(reason, count);
+            }
+        }
     }
 }

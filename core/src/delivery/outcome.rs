@@ -18,7 +18,7 @@ pub(super) struct Retry {
 #[derive(Default)]
 pub(super) struct Split {
     pub accepted: u64,
-    pub rejected: Vec<(String, u64)>,
+    pub rejected: Vec<(String, Vec<usize>)>,
     pub too_large: Vec<usize>,
     pub held: Vec<usize>,
     pub retry: Option<Retry>,
@@ -60,8 +60,11 @@ impl Split {
             Verdict::Held => self.held.push(position),
             Verdict::Rejected(reason) => {
                 match self.rejected.iter_mut().find(|(known, _)| known == reason) {
-                    Some((_, count)) => *count += 1,
-                    None => self.rejected.push((reason.clone().into_owned(), 1)),
+                    Some((_, positions)) => positions.push(position),
+                    None => {
+                        let reason = reason.clone().into_owned();
+                        self.rejected.push((reason, vec![position]));
+                    }
                 }
             }
             Verdict::Retry {

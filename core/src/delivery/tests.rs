@@ -444,4 +444,6 @@ fn what_waits_for_an_attempt_gives_way_to_new_bodies() {
     });
 }
 
+mod bounds;
+mod dead_letters;
 mod held;

@@ -48,7 +48,7 @@ use std::time::Duration;
 pub(crate) use name::{LEVEL_WORDS, path_at};
 pub use name::{Name, Path, Segment};
 pub use paths::{NO_PLACES, PLACES_MAX, Paths, Places};
-pub use regexes::Regexes;
+pub use regexes::{Pattern, Regexes};
 pub use subject::Subject;
 
 use crate::level::Level;
@@ -233,6 +233,11 @@ impl Expression {
     /// Calls a function with every name in the expression, in order, repeated ones again. Paths are not names.
     pub fn visit_names(&self, visit: &mut dyn FnMut(&Name)) {
         self.names().for_each(visit);
+    }
+
+    /// Whether it reads the record's JSON.
+    pub fn reads_paths(&self) -> bool {
+        !self.paths.is_empty()
     }
 
     /// Every name in the expression, in order, repeated ones again.

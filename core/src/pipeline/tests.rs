@@ -61,7 +61,7 @@ impl Bench {
         let context = self.context();
         let mut pipeline = Pipeline::new(stages, taps);
         pipeline.process(test_util::batch_of(&self.budget, rows), &context);
-        pipeline.drain(&context);
+        pipeline.release(&context);
         let ports: Vec<_> = pipeline.ports().cloned().collect();
         for port in &ports {
             assert_eq!(self.ledger.check(&port.name, &port.counts), Ok(()));
@@ -298,7 +298,7 @@ impl Transform for Holds {
             .map_or(0, |batch| batch.records().len() as u64)
     }
 
-    fn drain(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
+    fn release(&mut self, context: &Context<'_>, output: &mut Vec<Batch>) {
         self.give_out(context, output);
     }
 }
@@ -348,7 +348,7 @@ fn what_a_stage_holds_is_in_flight_behind_it() {
     );
     let generated = |at: usize| ports[at].counts.generated.get();
     assert_eq!((generated(0), generated(1), generated(2)), (0, 1, 1));
-    pipeline.drain(&context);
+    pipeline.release(&context);
     assert_adds_up(&bench, &ports);
     assert_eq!(held(&ports), [0, 0, 0]);
     assert_eq!((generated(0), generated(1), generated(2)), (0, 2, 3));

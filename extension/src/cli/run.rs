@@ -9,7 +9,7 @@ use tapline_core::budget::Budget;
 use tapline_core::delivery;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
-use tapline_core::ledger::{Ledger, add};
+use tapline_core::ledger::{DropReason, Ledger, add};
 use tapline_core::pipeline::{Pipeline, Tap};
 use tapline_core::platform::PlatformEvent;
 use tapline_core::port::{Goal, Identity, Port};
@@ -20,7 +20,7 @@ use tokio::task::LocalSet;
 
 use super::elements::Elements;
 use crate::decode::{self, Decoder, Form, Post};
-use crate::extension::open_port;
+use crate::extension::{link_dead_letters, open_port};
 use crate::intake::Intake;
 use crate::settings::{self, Kinds, Load, Settings};
 use crate::world::{RealWorld, write_line};
@@ -95,6 +95,10 @@ fn read_settings(
     }
 }
 
+fn is_denied(port: &Port) -> bool {
+    port.breaker.borrow().is_denied()
+}
+
 struct Run {
     world: RealWorld,
     facts: Facts,
@@ -144,7 +148,7 @@ impl Run {
                 }
             }
         }
-        pipeline.drain(&self.context());
+        pipeline.release(&self.context());
         self.end().await;
         self.report(input_error)
     }
@@ -152,11 +156,13 @@ impl Run {
     /// The sinks, with queues and breakers that let nothing go: what is slow holds up the input instead.
     fn open_ports(&mut self, plans: Vec<settings::SinkPlan>) -> Vec<Tap> {
         let world: Rc<dyn World> = Rc::new(self.world.clone());
+        let heirs: Vec<_> = plans.iter().map(|plan| plan.dead_letter).collect();
         let taps: Vec<Tap> = plans
             .into_iter()
             .map(|mut plan| {
                 plan.delivery.queue_bytes_max = usize::MAX / 2;
                 plan.delivery.strikes_max = u32::MAX;
+                plan.delivery.bytes_per_hour = None;
                 open_port(
                     plan,
                     false,
@@ -167,6 +173,7 @@ impl Run {
                 )
             })
             .collect();
+        link_dead_letters(&heirs, &taps);
         self.ports = taps.iter().map(|tap| tap.port.clone()).collect();
         taps
     }
@@ -216,7 +223,8 @@ impl Run {
         pipeline.expire(&self.context());
     }
 
-    /// Back-pressure: goes on when every sink has nothing left.
+    /// Back-pressure: goes on when every sink has nothing left. A sink that its destination denies would hold up the
+    /// input for good: what waits for it is let go.
     async fn flush(&self) {
         self.ports
             .iter()
@@ -224,10 +232,12 @@ impl Run {
         while self
             .ports
             .iter()
-            .any(|port| !port.ended.get() && port.goal() != Goal::Rest)
+            .any(|port| !port.ended.get() && port.goal() != Goal::Rest && !is_denied(port))
         {
             self.progress.rung().await;
         }
+        let denied = self.ports.iter().filter(|port| is_denied(port));
+        denied.for_each(|port| port.let_go(DropReason::Denied));
     }
 
     async fn end(&self) {

@@ -43,6 +43,7 @@ fn done(request_id: &str, time: u64) -> Event<'_> {
 
 const NEXT: Actions = Actions {
     hold_ended: None,
+    release: false,
     flush: false,
     drain: None,
     next: true,
@@ -168,13 +169,15 @@ fn records_leave_during_a_long_invocation_and_once_before_its_deadline() {
     machine.step(at(0), invoke("a", 60_000));
     machine.step(at(100), Event::Arrived);
     assert_eq!(machine.wake_at(), Some(at(20_100).now));
-    assert!(machine.step(at(20_100), Event::Tick).flush);
+    let stale = machine.step(at(20_100), Event::Tick);
+    assert!(stale.flush && !stale.release);
     assert_eq!(
         machine.wake_at(),
         Some(at(59_000).now),
         "margin and max_hold before the deadline"
     );
-    assert!(machine.step(at(59_000), Event::Tick).flush);
+    let race = machine.step(at(59_000), Event::Tick);
+    assert!(race.flush && race.release, "with what transforms hold back");
     assert_eq!(machine.wake_at(), Some(at(59_500).now));
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tapline_core::config::{Reader, duration_text};
+use tapline_core::config::{Data, Field, FieldKind, Fields, Reader, duration_text};
 
 use super::stages::Transform;
 use super::{FlushSettings, PlatformFormat, ReceiverSettings, SinkPlan, Strategy};
@@ -36,6 +36,13 @@ pub(super) fn give(
         root.warning(span, message, help);
     }
     let tables = root.map_of_tables("sink");
+    let groups = tables
+        .iter()
+        .zip(sinks)
+        .filter(|(_, sink)| sink.kind == "cloudwatch");
+    for ((_, reader), _) in groups {
+        of_group(root, reader);
+    }
     let mut consoles = tables
         .iter()
         .zip(sinks)
@@ -44,6 +51,43 @@ pub(super) fn give(
         let message = "a console sink on standard output makes records of type `extension`, which it takes in again";
         let help = "take `\"extension\"` out of `types`, or give the console a `path`";
         root.warning(place_of_types(root), message, help);
+    }
+}
+
+/// What is looked at in the table of a `cloudwatch` sink.
+const GROUP_FIELDS: Fields = &[any("group"), any("format")];
+
+const fn any(name: &'static str) -> Field {
+    Field {
+        name,
+        kind: FieldKind::Any,
+        default: "",
+        required: false,
+        doc: "",
+    }
+}
+
+/// A group that Lambda writes to as well, and what `enrich` sets where most messages are text.
+fn of_group(root: &Reader<'_>, reader: &Reader<'_>) {
+    let reader = reader.clone().with_fields(GROUP_FIELDS, &[]);
+    let text = |key| match reader.raw(key).map(|value| (&value.data, &value.span)) {
+        Some((Data::Text(text), span)) => Some((text.as_str(), span.clone())),
+        _ => None,
+    };
+    if let Some((group, span)) = text("group")
+        && group.starts_with("/aws/lambda/")
+    {
+        let message = "Lambda writes the function's lines under `/aws/lambda/` too: they are there, and paid for, twice";
+        let help = "write another group, and deny the function's role to write to Lambda's";
+        reader.warning(span, message, help);
+    }
+    let bare = text("format").is_none_or(|(format, _)| format == "bare");
+    let sets = |transform: &Reader<'_>| transform.has("set") || transform.has("lookup");
+    if bare && root.tables("transform").iter().any(sets) {
+        let message =
+            "what `enrich` sets is merged into lines of JSON; lines of text carry none of it";
+        let help = "write `format = \"envelope\"`, or let the function log JSON";
+        reader.warning(reader.header(), message, help);
     }
 }
 

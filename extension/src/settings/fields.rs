@@ -257,14 +257,16 @@ pub const SINK: Fields = &[
         kind: FieldKind::Text,
         default: "\"none\"",
         required: false,
-        doc: "Not in this version: a bound on what is sent. Only `\"none\"`.",
+        doc: "Most bytes that one environment sends within any hour: record text before encoding, repeats included. \
+              64KiB to 1TiB, or `\"none\"`. What is over it waits in the queue.",
     },
     Field {
         name: "dead_letter",
         kind: FieldKind::Text,
         default: "",
         required: false,
-        doc: "Not in this version: the sink that takes what this one could not deliver.",
+        doc: "Name of the sink that takes over what this one could not deliver, with sink, reason and attempts as \
+              attributes.",
     },
 ];
 

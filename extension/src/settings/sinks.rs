@@ -5,10 +5,14 @@ use tapline_core::port::DeliverySettings;
 use tapline_core::queue::Overflow;
 use tapline_core::registry::{Build, SinkKind};
 use tapline_core::suggest::closest;
+use tapline_core::units;
 
 use super::kind::{self, NAME_HELP, Row};
 use super::stages::Transform;
 use super::{SinkPlan, fields};
+
+/// Least ceiling: a request would hold no more than an eighth of it.
+const BYTES_PER_HOUR_MIN: u64 = 64 << 10;
 
 /// Most sinks of one file, since each has a queue and a request of its own.
 pub(super) const SINKS_MAX: usize = 32;
@@ -69,7 +73,6 @@ fn plan(
         check_redaction(&reader, after, transforms);
     }
     let delivery = delivery(&reader);
-    refuse_later_keys(&reader);
     let sink = match kind.and_then(|kind| kind.build) {
         Some(make) => {
             let made = make(&reader, build);
@@ -87,6 +90,7 @@ fn plan(
         after: after.unwrap_or_default(),
         when,
         delivery,
+        dead_letter: None,
         sink,
     }
 }
@@ -179,22 +183,24 @@ fn delivery(reader: &Reader<'_>) -> DeliverySettings {
             settings.overflow = overflow;
         }
     }
+    settings.bytes_per_hour = bytes_per_hour(reader);
     settings
 }
 
-/// Keys of the format that would be without effect: who writes them counts on them.
-fn refuse_later_keys(reader: &Reader<'_>) {
-    let bound = reader
-        .text("bytes_per_hour")
-        .filter(|bound| bound.value != "none");
-    if let Some(bound) = bound {
-        let message = "`bytes_per_hour` is not in this version of tapline";
-        let help = "write `\"none\"`, or leave the key out";
-        reader.report(Severity::Error, Kind::NotBuilt, bound.span, message, help);
+/// A ceiling, from 64 KiB to 1 TiB; `None` for none, also after what is wrong was reported.
+fn bytes_per_hour(reader: &Reader<'_>) -> Option<u64> {
+    let text = reader.text("bytes_per_hour")?;
+    if text.value == "none" {
+        return None;
     }
-    if let Some(span) = reader.key_span("dead_letter") {
-        let message = "`dead_letter` is not in this version of tapline";
-        let help = "leave the key out; what cannot be delivered is counted";
-        reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
+    let help = "write `\"none\"`, or a size from 64KiB to 1TiB such as `\"100MiB\"`";
+    match units::size(&text.value) {
+        Ok(bytes) if bytes >= BYTES_PER_HOUR_MIN => return Some(bytes),
+        Ok(_) => {
+            let message = format!("{} an hour is too little to be of use", reader.quote(&text));
+            reader.error(text.span, message, help);
+        }
+        Err(why) => reader.error(text.span, why, help),
     }
+    None
 }

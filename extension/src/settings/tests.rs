@@ -156,7 +156,7 @@ fn every_key_arrives_where_it_belongs() {
         [receiver]\napi = 'logs'\ntypes = ['extension']\nplatform_format = 'text'\nenv = ['STAGE', 'NONE', 'STAGE']\n\
         [flush]\nstrategy = 'end'\ninterval = '1s'\nmax_hold = '0s'\ndeadline_margin = '1s'\n\
         [sink.out]\ntype = 'hole'\nwhen = 'env.STAGE == \"prod\"'\ntimeout = '1s'\nretry.max_attempts = 2\n\
-        breaker.strikes = 5\nqueue = { bytes = '1MiB', overflow = 'drop_newest' }\nbytes_per_hour = 'none'\n";
+        breaker.strikes = 5\nqueue = { bytes = '1MiB', overflow = 'drop_newest' }\nbytes_per_hour = '1GiB'\n";
     let (loaded, facts) = read_in(Place::Lambda, text);
     let Load::Runs(settings) = loaded else {
         panic!("it is parked");
@@ -182,6 +182,7 @@ fn every_key_arrives_where_it_belongs() {
         strikes_max: 5,
         queue_bytes_max: 1 << 20,
         overflow: tapline_core::queue::Overflow::DropNewest,
+        bytes_per_hour: Some(1 << 30),
     };
     assert_eq!(plan.delivery, wanted);
 }
@@ -193,8 +194,12 @@ fn an_error_inside_a_sink_disables_that_sink_alone() {
         "rules = 5",
         "when = 'levle == info'",
         "after = 'nobody'",
-        "dead_letter = 'b'",
-        "bytes_per_hour = '1GiB'",
+        "dead_letter = 'a'",
+        "dead_letter = 'c'",
+        "dead_letter = 5",
+        "bytes_per_hour = '1KiB'",
+        "bytes_per_hour = 'much'",
+        "bytes_per_hour = 5",
     ] {
         let settings = runs(&format!(
             "[sink.a]\ntype = 'hole'\n{line}\n[sink.b]\ntype = 'hole'\n"
@@ -237,7 +242,6 @@ fn errors_outside_of_sinks_park() {
         ("receiver.env = ['$STAGE']\n", "no name of a variable"),
         ("receiver.api = 'both'\n", "no value of `api`"),
         ("flush.interval = '0s'\n", "from 1s to 10m"),
-        ("transform = [{ type = 'parse' }]\n", "not in this version"),
         (
             "transform = [{ type = 'keep', when = 'a' }]\n",
             "there is no name `a`",

@@ -33,7 +33,15 @@ fn the_smallest_one_is_what_the_extension_shows() {
 #[test]
 fn the_readme_names_every_example() {
     let readme = text("README.md");
-    for name in ["minimal.toml", "local.toml", "http.toml", "reference.toml"] {
+    for name in [
+        "minimal.toml",
+        "local.toml",
+        "http.toml",
+        "invocations.toml",
+        "loki.toml",
+        "elasticsearch.toml",
+        "reference.toml",
+    ] {
         assert!(readme.contains(&format!("[{name}]({name})")), "{name}");
     }
 }

@@ -14,7 +14,7 @@ const HEAD: &str = "\
 ";
 
 /// Values of keys that have no default but must be there, so that the file is a good one.
-const CHOSEN: [(&str, &str, &str); 4] = [
+const CHOSEN: [(&str, &str, &str); 5] = [
     (
         "filter",
         "drop",
@@ -23,6 +23,7 @@ const CHOSEN: [(&str, &str, &str); 4] = [
     ("redact", "rules", "[\"@secrets\"]"),
     ("sample", "rate", "1.0"),
     ("http", "url", "\"https://logs.example.com/ingest\""),
+    ("cloudwatch", "group", "'/pay/{function.name}'"),
 ];
 
 /// What to show for keys without a default, by the table and the key.
@@ -42,6 +43,16 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ),
     ("sample", "keep", "'level >= warn'"),
     (
+        "sample",
+        "tail.keep",
+        "'failed or cold_start or duration > 800ms'",
+    ),
+    ("sample", "tail.context", "200"),
+    ("sample", "tail.memory", "\"1MiB\""),
+    ("sample", "tail.max_wait", "\"30s\""),
+    ("sample", "limit.rate", "\"500/s\""),
+    ("sample", "limit.by", "\"message\""),
+    (
         "enrich",
         "set",
         "{ team = \"payments\", version = \"{function.version}\" }",
@@ -52,6 +63,8 @@ const SHOWN: &[(&str, &str, &str)] = &[
         "lookup",
         "{ by = \".tenant\", table = { \"7\" = \"acme\" }, into = \"tenant_name\" }",
     ),
+    ("parse", "start", "'^\\d{4}-\\d\\d-\\d\\d '"),
+    ("parse", "continue", "'^\\s+\\|'"),
     ("http", "headers", "{ x-api-key = { env = \"API_KEY\" } }"),
     ("http", "auth.bearer", "{ env = \"TOKEN\" }"),
     ("http", "auth.basic.user", "\"tapline\""),
@@ -64,6 +77,33 @@ const SHOWN: &[(&str, &str, &str)] = &[
         "\"arn:aws:iam::123456789012:role/logs\"",
     ),
     ("http", "auth.sigv4.external_id", "\"tapline\""),
+    ("sink", "dead_letter", "\"archive\""),
+    ("cloudwatch", "retention_days", "14"),
+    (
+        "cloudwatch",
+        "kms_key",
+        "\"arn:aws:kms:eu-west-1:123456789012:key/logs\"",
+    ),
+    ("cloudwatch", "tags", "{ team = \"payments\" }"),
+    (
+        "cloudwatch",
+        "entity.key",
+        "{ Type = \"Service\", Name = \"payments\" }",
+    ),
+    ("cloudwatch", "entity.attributes", "{ tier = \"1\" }"),
+    ("cloudwatch", "region", "\"eu-west-1\""),
+    (
+        "cloudwatch",
+        "endpoint",
+        "\"https://vpce-0123.logs.eu-west-1.vpce.amazonaws.com\"",
+    ),
+    (
+        "cloudwatch",
+        "role_arn",
+        "\"arn:aws:iam::123456789012:role/logs\"",
+    ),
+    ("cloudwatch", "external_id", "\"tapline\""),
+    ("http", "preset", "\"loki\""),
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
 ];
@@ -168,7 +208,7 @@ fn sinks(out: &mut String) {
         }
         out.push_str(&format!(
             "[sink.{}]\ntype = \"{}\"\n",
-            ["out", "collector"][index.min(1)],
+            ["out", "collector", "cw"][index],
             kind.name
         ));
         if index == 0 {

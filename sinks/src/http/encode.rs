@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use tapline_core::budget::Budget;
-use tapline_core::facts::Facts;
-use tapline_core::invocation::Invocations;
 use tapline_core::line;
-use tapline_core::sink::Selection;
-use tapline_core::view::{Scratch, Surroundings, View};
+use tapline_core::sink::{Call, Selection};
 
+use super::body::{Left, Limits, Paper};
+use super::preset::Writer;
+use super::seen::Eyes;
+use super::target::Occasion;
 use crate::buffer::{Buffer, lines_bytes};
 use crate::shared::gzip::Gzip;
 
@@ -30,42 +31,9 @@ impl Framing {
             Framing::Text => "text/plain; charset=utf-8",
         }
     }
-}
 
-/// Makes bodies. Holds two small buffers between calls, and with gzip a compressor.
-pub(super) struct Encoder {
-    framing: Framing,
-    gzip: Option<Gzip>,
-    plain: Buffer,
-    packed: Buffer,
-    text: Text,
-}
-
-/// A body, charged until it is dropped or given back.
-pub(super) struct Encoded {
-    pub body: Bytes,
-    pub gzipped: bool,
-    /// What the body's bytes are charged to; its own bytes are gone.
-    buffer: Buffer,
-}
-
-impl Encoder {
-    pub fn new(framing: Framing, gzip: bool) -> Encoder {
-        Encoder {
-            framing,
-            gzip: gzip.then(Gzip::default),
-            plain: Buffer::default(),
-            packed: Buffer::default(),
-            text: Text::default(),
-        }
-    }
-
-    /// The body for these records: the same bytes for the same records.
-    pub fn encode(&mut self, records: &Selection, budget: &Budget) -> Encoded {
-        self.plain.bytes.clear();
-        self.plain.reserve(lines_bytes(records) + 2, budget);
-        let out = &mut self.plain.bytes;
-        match self.framing {
+    fn write(self, records: &Selection, eyes: &Eyes, call: &Call<'_>, out: &mut Vec<u8>) {
+        match self {
             Framing::Ndjson => {
                 for (batch, record) in records.records() {
                     line::write(batch, record, out);
@@ -82,8 +50,75 @@ impl Encoder {
                 }
                 out.push(b']');
             }
-            Framing::Text => self.text.write(records, out),
+            Framing::Text => {
+                for (batch, record) in records.records() {
+                    one_line(&eyes.see(batch, record, call.facts).message(), out);
+                    out.push(b'\n');
+                }
+            }
         }
+    }
+}
+
+/// Makes bodies. Holds two small buffers between calls, and with gzip a compressor.
+pub(super) struct Encoder {
+    writer: Writer,
+    limits: Limits,
+    gzip: Option<Gzip>,
+    plain: Buffer,
+    packed: Buffer,
+    eyes: Eyes,
+}
+
+/// A body, charged until it is dropped or given back.
+pub(super) struct Encoded {
+    pub body: Bytes,
+    pub gzipped: bool,
+    /// Records that are not in it.
+    pub left: Left,
+    /// Bytes before compression.
+    pub plain_bytes: usize,
+    /// What the body's bytes are charged to; its own bytes are gone.
+    buffer: Buffer,
+}
+
+impl Encoder {
+    /// `limits` are those of a preset.
+    pub fn new(writer: Writer, limits: Limits, gzip: bool) -> Encoder {
+        Encoder {
+            writer,
+            limits,
+            gzip: gzip.then(Gzip::default),
+            plain: Buffer::default(),
+            packed: Buffer::default(),
+            eyes: Eyes::default(),
+        }
+    }
+
+    /// The body for these records: the same bytes for the same records.
+    pub fn encode(&mut self, records: &Selection, call: &Call<'_>, time_ms: i64) -> Encoded {
+        let budget = call.budget;
+        self.plain.bytes.clear();
+        self.plain.reserve(lines_bytes(records) + 2, budget);
+        let out = &mut self.plain.bytes;
+        let mut left = Left::new();
+        match &mut self.writer {
+            Writer::Framing(framing) => framing.write(records, &self.eyes, call, out),
+            Writer::Own(body) => {
+                let paper = Paper {
+                    eyes: &self.eyes,
+                    occasion: Occasion {
+                        facts: call.facts,
+                        time_ms,
+                        batch_id: call.batch_id,
+                    },
+                    limits: self.limits,
+                    wall_ms: call.world.wall_ms(),
+                };
+                left = body.write(records, &paper, out);
+            }
+        }
+        let plain_bytes = out.len();
         self.plain.settle(budget);
         let gzipped = match &mut self.gzip {
             Some(gzip) => gzip.pack(&self.plain.bytes, &mut self.packed, budget),
@@ -99,6 +134,8 @@ impl Encoder {
         Encoded {
             body: std::mem::take(&mut buffer.bytes).into(),
             gzipped,
+            left,
+            plain_bytes,
             buffer,
         }
     }
@@ -109,6 +146,7 @@ impl Encoder {
             body,
             gzipped,
             mut buffer,
+            ..
         } = encoded;
         if body.is_unique() {
             buffer.bytes = body.into();
@@ -118,28 +156,6 @@ impl Encoder {
             self.packed = buffer;
         } else {
             self.plain = buffer;
-        }
-    }
-}
-
-/// What it takes to see the message of a record; nothing that it is joined with matters for that.
-#[derive(Default)]
-struct Text {
-    facts: Facts,
-    invocations: Invocations,
-    scratch: Scratch,
-}
-
-impl Text {
-    fn write(&self, records: &Selection, out: &mut Vec<u8>) {
-        let around = Surroundings {
-            facts: &self.facts,
-            invocations: &self.invocations,
-            scratch: &self.scratch,
-        };
-        for (batch, record) in records.records() {
-            one_line(&View::new(batch, record, around).message(), out);
-            out.push(b'\n');
         }
     }
 }

@@ -1,13 +1,10 @@
-//! What sinks for AWS have in common: their keys, and a gate that is shut when AWS refuses for good.
+//! What sinks for AWS have in common: their keys.
 
 use std::time::Duration;
 
 use tapline_core::config::{Field, FieldKind, Reader};
-use tapline_core::level::Level;
-use tapline_core::sink::Verdict;
-use tapline_core::world::{Instant, World};
 
-use super::credentials::{Missing, Provider, Role};
+use super::credentials::{Provider, Role};
 use super::endpoint::is_region;
 
 /// The region of a destination.
@@ -36,6 +33,27 @@ pub(crate) const EXTERNAL_ID: Field = Field {
     default: "",
     required: false,
     doc: "External id that the trust policy of `role_arn` asks for.",
+};
+
+/// Another place than AWS's own.
+pub(crate) const ENDPOINT: Field = Field {
+    name: "endpoint",
+    kind: FieldKind::Text,
+    default: "",
+    required: false,
+    doc: "URL in place of AWS's own: an endpoint of a VPC, or an emulator.",
+};
+
+/// Longest time for a connection.
+pub(crate) const CONNECT_TIMEOUT: Field = Field {
+    name: "connect_timeout",
+    kind: FieldKind::Duration {
+        min: Duration::from_millis(1),
+        max: Duration::from_secs(60),
+    },
+    default: "\"1s\"",
+    required: false,
+    doc: "Longest time for name, connection and TLS together. It counts towards `timeout`.",
 };
 
 /// Reads `region`. `None` after it reported what is wrong; empty where the function's own is meant.
@@ -97,58 +115,9 @@ fn is_role(arn: &str) -> bool {
     }
 }
 
-/// How long nothing is sent after AWS refused for good, in running time. Then one request asks again: a policy may have
-/// been mended.
-const SHUT_FOR: Duration = Duration::from_secs(300);
-
-/// Shut after a refusal that no other attempt would change: what comes meanwhile is rejected without a request.
-#[derive(Debug, Default)]
-pub(crate) struct Gate {
-    shut: Option<(Instant, String)>,
-    /// What was said last; it is not said again.
-    said: String,
-}
-
-impl Gate {
-    /// The verdict where it is shut.
-    pub fn verdict(&self, world: &dyn World) -> Option<Verdict> {
-        let (until, reason) = self.shut.as_ref()?;
-        (world.now() < *until).then(|| Verdict::Rejected(reason.clone().into()))
-    }
-
-    /// Shuts it, says why in one line, and gives the verdict on what was refused.
-    pub fn shut(&mut self, world: &dyn World, reason: &str, line: &str) -> Verdict {
-        self.shut = Some((world.now() + SHUT_FOR, reason.to_owned()));
-        if self.said != line {
-            line.clone_into(&mut self.said);
-            let minutes = SHUT_FOR.as_secs() / 60;
-            let message = format!(
-                "{line}; records are rejected as `{reason}`, and one request asks again every {minutes} min"
-            );
-            world.log(Level::Error, &message);
-        }
-        Verdict::Rejected(reason.to_owned().into())
-    }
-
-    /// The verdict where there are no credentials.
-    pub fn missing(&mut self, world: &dyn World, missing: Missing) -> Verdict {
-        match missing {
-            Missing::Failed(failure) => failure.into(),
-            Missing::Refused(reason, line) => self.shut(world, &reason, &line),
-        }
-    }
-
-    /// It worked.
-    pub fn open(&mut self) {
-        self.shut = None;
-        self.said.clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_world::TestWorld;
 
     #[test]
     fn an_arn_of_a_role_is_told_from_everything_else() {
@@ -169,23 +138,5 @@ mod tests {
         ] {
             assert!(!is_role(&wrong), "{wrong}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_shut_gate_says_so_once_and_asks_again_after_five_minutes() {
-        let world = TestWorld::new();
-        let mut gate = Gate::default();
-        assert_eq!(gate.verdict(&world), None);
-        let rejected = Verdict::Rejected("AccessDenied".into());
-        for _ in 0..3 {
-            assert_eq!(gate.shut(&world, "AccessDenied", "not allowed"), rejected);
-        }
-        assert_eq!(world.messages.borrow().len(), 1);
-        assert_eq!(gate.verdict(&world), Some(rejected));
-        world.ahead.set(SHUT_FOR);
-        assert_eq!(gate.verdict(&world), None, "one request may go");
-        gate.open();
-        gate.shut(&world, "AccessDenied", "not allowed");
-        assert_eq!(world.messages.borrow().len(), 2, "it had worked meanwhile");
     }
 }

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tapline_core::config::Secret;
-use tapline_core::sink::Call;
+use tapline_core::sink::{Call, Verdict};
 use tapline_core::time::parse_rfc3339_ms;
 use tapline_core::world::World;
 
@@ -69,8 +69,17 @@ pub(crate) struct Role {
 pub(crate) enum Missing {
     /// Not now.
     Failed(Failure),
-    /// Not before somebody changes something: the reason for the ledger, and a sentence that says what to change.
-    Refused(String, String),
+    /// Not before somebody changes something, and what.
+    Refused(String),
+}
+
+impl From<Missing> for Verdict {
+    fn from(missing: Missing) -> Verdict {
+        match missing {
+            Missing::Failed(failure) => failure.into(),
+            Missing::Refused(line) => Verdict::Denied { why: line.into() },
+        }
+    }
 }
 
 impl From<Failure> for Missing {
@@ -179,15 +188,14 @@ async fn read(call: &Call<'_>, wall_ms: i64) -> Result<Known, Missing> {
     match container_url(world)? {
         Some(url) => from_container(url, call, wall_ms).await,
         None => Err(refused(
-            "no_credentials",
             "there are no AWS credentials: neither `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY` nor \
              `AWS_CONTAINER_CREDENTIALS_FULL_URI` is set",
         )),
     }
 }
 
-fn refused(reason: &str, line: impl Into<String>) -> Missing {
-    Missing::Refused(reason.to_owned(), line.into())
+fn refused(line: impl Into<String>) -> Missing {
+    Missing::Refused(line.into())
 }
 
 /// Where a container hands out credentials, if anywhere.
@@ -205,13 +213,10 @@ fn container_url(world: &dyn World) -> Result<Option<Url>, Missing> {
     };
     match url::parse(&text) {
         Ok(url) if url.https || is_near(&url.host) => Ok(Some(url)),
-        Ok(_) => Err(refused(
-            "no_credentials",
-            format!(
-                "`{name}` leads neither to https nor to this machine, so no token is sent there"
-            ),
-        )),
-        Err(_) => Err(refused("no_credentials", format!("`{name}` holds no URL"))),
+        Ok(_) => Err(refused(format!(
+            "`{name}` leads neither to https nor to this machine, so no token is sent there"
+        ))),
+        Err(_) => Err(refused(format!("`{name}` holds no URL"))),
     }
 }
 
@@ -258,13 +263,10 @@ async fn from_container(url: Url, call: &Call<'_>, wall_ms: i64) -> Result<Known
             why: "credentials",
             answered: true,
         })),
-        _ => Err(refused(
-            "no_credentials",
-            format!(
-                "the container's endpoint gives no credentials, it answers {}",
-                Fault::of(&answer).reason()
-            ),
-        )),
+        _ => Err(refused(format!(
+            "the container's endpoint gives no credentials, it answers {}",
+            Fault::of(&answer).reason()
+        ))),
     }
 }
 
@@ -280,7 +282,7 @@ fn container_token(world: &dyn World) -> Result<Option<HeaderValue>, Missing> {
                 .and_then(|file| file.take(TOKEN_BYTES_MAX).read_to_string(&mut text));
             if read.is_err() {
                 let line = "the file of `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` cannot be read";
-                return Err(refused("no_credentials", line));
+                return Err(refused(line));
             }
             Some(text.trim_end_matches(['\r', '\n']).to_owned())
         }
@@ -294,7 +296,6 @@ fn container_token(world: &dyn World) -> Result<Option<HeaderValue>, Missing> {
             Ok(Some(value))
         }
         Err(_) => Err(refused(
-            "no_credentials",
             "the container's authorization token holds a line break",
         )),
     }
@@ -326,8 +327,7 @@ async fn assume(
     wall_ms: i64,
 ) -> Result<Known, Missing> {
     let variable = |name: &str| call.world.variable(name);
-    let url =
-        endpoint::find(STS, region, &variable).map_err(|wrong| refused("no_endpoint", wrong.0))?;
+    let url = endpoint::find(STS, region, &variable).map_err(|wrong| refused(wrong.0))?;
     let mut headers = HeaderMap::new();
     let form = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
     headers.insert(CONTENT_TYPE, form);
@@ -373,17 +373,14 @@ async fn assume(
                 "the role `{arn}` cannot be taken on: {reason}; allow `sts:AssumeRole` on it to the function's role, \
                  and let the role's trust policy name that role"
             );
-            Err(Missing::Refused(reason, line))
+            Err(Missing::Refused(line))
         }
     }
 }
 
 /// The credentials hold what no header may hold.
 pub(crate) fn unusable() -> Missing {
-    refused(
-        "no_credentials",
-        "the AWS credentials hold a line break or another control character",
-    )
+    refused("the AWS credentials hold a line break or another control character")
 }
 
 fn form_of(role: &Role, function: &str) -> String {

@@ -134,6 +134,13 @@ impl Fault {
     }
 }
 
+/// The verdict where a permission is missing or credentials are refused: what AWS says, and what to allow.
+pub(crate) fn denied(fault: &Fault, line: &str) -> Verdict {
+    Verdict::Denied {
+        why: format!("{}: {line}", fault.reason()).into(),
+    }
+}
+
 /// The verdict where another attempt is worth it: not before `x-amz-retry-after` (milliseconds) or `Retry-After`.
 pub(crate) fn verdict_of_wait(fault: &Fault, answer: &Answer, wall_ms: i64) -> Verdict {
     let ms =

@@ -140,7 +140,7 @@ fn add(
 }
 
 /// A header value that is never shown; reports what cannot be one, without showing it.
-fn value(
+pub(crate) fn value(
     reader: &Reader<'_>,
     what: &str,
     bytes: &[u8],

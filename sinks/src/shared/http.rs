@@ -21,8 +21,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
-use hyper::header::{HOST, HeaderMap};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use tapline_core::sink::{Call, Verdict};
 use tapline_core::world::{Instant, Stream, World, before};
 
@@ -42,6 +42,10 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Longest time for the body of an answer whose status is known.
 const BODY_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// What `User-Agent` says.
+pub(crate) const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("tapline/", env!("CARGO_PKG_VERSION")));
 
 /// Sends requests to one origin.
 pub(crate) struct Client {
@@ -123,6 +127,11 @@ impl Client {
     /// Where it sends to.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Sends what follows to another path and query of the same origin.
+    pub fn aim(&mut self, target: Uri) {
+        self.url.target = target;
     }
 
     /// Sends a request and waits for its answer, until the call's deadline.

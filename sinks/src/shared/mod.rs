@@ -4,7 +4,7 @@
 //! [`http::Client`] and turns the answer into a verdict with [`classify`] or a function of its own.
 //!
 //! What speaks to AWS signs through [`signed::Signed`]: [`sigv4`] computes, [`credentials`] says who signs, [`fault`]
-//! what an error means, [`endpoint`] where a service answers, and [`aws`] has the keys and the gate of such sinks.
+//! what an error means, [`endpoint`] where a service answers, and [`aws`] has the keys of such sinks.
 
 pub(crate) mod aws;
 pub(crate) mod classify;

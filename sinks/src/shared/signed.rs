@@ -12,6 +12,7 @@ use super::fault::{Fault, Remedy};
 use super::http::{Answer, Client, Outgoing};
 use super::retry_after;
 use super::sigv4::Scope;
+use super::url::Url;
 
 /// A difference of clocks that is worth another signature. AWS takes 5 min, S3 15; `Date` has whole seconds.
 const SKEW_MS_MIN: i64 = 60_000;
@@ -51,39 +52,42 @@ impl Signed {
         call: &Call<'_>,
         outgoing: &mut Outgoing,
     ) -> Result<Answer, Missing> {
-        let answer = self.send_once(client, call, outgoing).await?;
-        if answer.status.is_success() || Fault::of(&answer).remedy() != Remedy::SignAnew {
+        self.sign(client.url(), call, outgoing).await?;
+        let answer = client.send(call, outgoing).await?;
+        if !self.mend(call, &answer).await {
             return Ok(answer);
         }
-        if self.set_clock(call, &answer) || self.reload(call).await {
-            return self.send_once(client, call, outgoing).await;
-        }
-        Ok(answer)
+        self.sign(client.url(), call, outgoing).await?;
+        Ok(client.send(call, outgoing).await?)
     }
 
-    async fn send_once(
+    /// Signs a request that is sent at once.
+    pub async fn sign(
         &mut self,
-        client: &mut Client,
+        url: &Url,
         call: &Call<'_>,
         outgoing: &mut Outgoing,
-    ) -> Result<Answer, Missing> {
+    ) -> Result<(), Missing> {
         if self.scope.region.is_empty() {
             self.scope.region.clone_from(&call.facts.region);
         }
         if self.scope.region.is_empty() {
-            return Err(Missing::Refused(
-                "no_region".to_owned(),
-                NO_REGION.to_owned(),
-            ));
+            return Err(Missing::Refused(NO_REGION.to_owned()));
         }
         let wall_ms = self.wall_ms(call);
         let credentials = self.provider.get(call, wall_ms, &self.scope.region).await?;
         // The time that reading the credentials took is no time of the signature.
         let wall_ms = self.wall_ms(call);
         self.scope
-            .sign(&credentials, wall_ms, client.url(), outgoing)
-            .map_err(|_| unusable())?;
-        Ok(client.send(call, outgoing).await?)
+            .sign(&credentials, wall_ms, url, outgoing)
+            .map_err(|_| unusable())
+    }
+
+    /// After an answer that does not like the signature: sets right what can be. Says whether it is worth signing and
+    /// sending the request once more.
+    pub async fn mend(&mut self, call: &Call<'_>, answer: &Answer) -> bool {
+        let refused = !answer.status.is_success() && Fault::of(answer).remedy() == Remedy::SignAnew;
+        refused && (self.set_clock(call, answer) || self.reload(call).await)
     }
 
     /// Takes over the time of an answer, where ours is far from it.

@@ -46,9 +46,9 @@ async fn get(provider: &mut Provider, world: &TestWorld) -> Result<Rc<Credential
 
 fn reason(missing: Result<Rc<Credentials>, Missing>) -> String {
     match missing {
-        Err(Missing::Refused(reason, line)) => {
+        Err(Missing::Refused(line)) => {
             assert!(!line.contains("s3cret"), "{line}");
-            format!("{reason}: {line}")
+            line
         }
         other => panic!("{other:?}"),
     }
@@ -82,10 +82,7 @@ async fn the_environment_comes_first_and_an_empty_variable_is_unset() {
 async fn no_credentials_are_said_to_be_missing_with_what_to_set() {
     let world = TestWorld::new();
     let text = reason(get(&mut Provider::default(), &world).await);
-    assert!(
-        text.starts_with("no_credentials: ") && text.contains("AWS_ACCESS_KEY_ID"),
-        "{text}"
-    );
+    assert!(text.contains("AWS_ACCESS_KEY_ID"), "{text}");
 }
 
 #[tokio::test]
@@ -238,7 +235,7 @@ async fn an_answer_of_a_container_that_is_none_is_told_without_its_text() {
         let url = format!("http://127.0.0.1:{}/", server.port);
         world.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url);
         let text = reason(get(&mut Provider::default(), &world).await);
-        assert!(text.starts_with("no_credentials"), "{text}");
+        assert!(text.contains("gives no credentials"), "{text}");
     }
 }
 
@@ -294,7 +291,7 @@ async fn a_role_that_is_refused_names_the_action_to_allow() {
     );
     let text = reason(get(&mut role(), &world).await);
     assert!(
-        text.starts_with("AccessDenied: ") && text.contains("`sts:AssumeRole`"),
+        text.contains("AccessDenied") && text.contains("`sts:AssumeRole`"),
         "{text}"
     );
     let busy = Missing::Failed(Failure {

@@ -1,0 +1,138 @@
+//! What services say in the bodies of their answers: values in JSON, and outcomes made from them.
+
+use std::borrow::Cow;
+
+use tapline_core::json;
+use tapline_core::sink::{Outcome, Verdict};
+
+pub(super) use crate::shared::classify::by_status;
+
+/// Longest reason that is taken from an answer, in bytes: it stands in the ledger.
+const REASON_BYTES_MAX: usize = 64;
+
+/// An answer that says less than the service always says: nothing tells what became of the records.
+pub(super) fn not_understood() -> Verdict {
+    Verdict::Retry {
+        why: "malformed".into(),
+        after: None,
+        answered: true,
+    }
+}
+
+/// The verdict of one record that the service wants to see again.
+pub(super) fn again(why: impl Into<Cow<'static, str>>) -> Verdict {
+    Verdict::Retry {
+        why: why.into(),
+        after: None,
+        answered: true,
+    }
+}
+
+/// The raw value at keys of an object inside a JSON text.
+pub(super) fn at<'a>(text: &'a [u8], keys: &[&str]) -> Option<&'a [u8]> {
+    let start = json::skip_space(text, 0);
+    let mut value = &text[start..];
+    for wanted in keys {
+        let (_, range) = json::members(value, 0..value.len())
+            .find(|(key, _)| json::key_is(&value[key.clone()], wanted))?;
+        value = &value[range];
+    }
+    (!value.is_empty()).then_some(value)
+}
+
+/// A whole number at keys.
+pub(super) fn number(text: &[u8], keys: &[&str]) -> Option<u64> {
+    let raw = at(text, keys)?;
+    let end = raw.iter().position(|byte| !byte.is_ascii_digit());
+    let digits = &raw[..end.unwrap_or(raw.len())];
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// A reason at keys, in a form that may stand in the ledger: of text its beginning, with `_` for what is neither
+/// letter, digit, `.` nor `-`.
+pub(super) fn reason(text: &[u8], keys: &[&str]) -> Option<Cow<'static, str>> {
+    let inside = json::string_inside(at(text, keys)?)?;
+    let text = json::unescape(inside);
+    let word = word(&text);
+    (!word.is_empty()).then(|| word.into())
+}
+
+/// Text as a reason.
+pub(super) fn word(text: &[u8]) -> String {
+    let mut word = String::new();
+    for byte in text.iter().take(REASON_BYTES_MAX) {
+        let keep = byte.is_ascii_alphanumeric() || b".-".contains(byte);
+        let next = if keep { char::from(*byte) } else { '_' };
+        if next != '_' || !(word.is_empty() || word.ends_with('_')) {
+            word.push(next);
+        }
+    }
+    word.truncate(word.trim_end_matches('_').len());
+    word
+}
+
+/// Accepted, but for as many records as the service says it refused. It does not say which: the last ones stand for
+/// them.
+pub(super) fn some_rejected(
+    records_count: usize,
+    rejected: u64,
+    reason: impl Into<Cow<'static, str>>,
+) -> Outcome {
+    let rejected = usize::try_from(rejected).unwrap_or(usize::MAX);
+    let verdict = Verdict::Rejected(reason.into());
+    let first = records_count - rejected.min(records_count);
+    Outcome {
+        verdict: Verdict::Accepted,
+        exceptions: (first..records_count)
+            .map(|position| (position as u32, verdict.clone()))
+            .collect(),
+    }
+}
+
+/// The outcome of verdicts in the order of the records. Records without one are tried again.
+pub(super) fn positional(records_count: usize, verdicts: impl Iterator<Item = Verdict>) -> Outcome {
+    let all = verdicts.chain(std::iter::repeat_with(not_understood));
+    let exceptions = all
+        .take(records_count)
+        .enumerate()
+        .filter(|(_, verdict)| *verdict != Verdict::Accepted)
+        .map(|(position, verdict)| (position as u32, verdict));
+    Outcome {
+        verdict: Verdict::Accepted,
+        exceptions: exceptions.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_are_found_and_reasons_are_made_safe() {
+        let text = br#" {"a":{"b":[1],"n":12,"m":-3},"e":"Field [x]: \u00e4 too  long\n"}"#;
+        assert_eq!(at(text, &["a", "b"]), Some(&b"[1]"[..]));
+        assert_eq!(at(text, &["a", "c"]), None);
+        assert_eq!(number(text, &["a", "n"]), Some(12));
+        assert_eq!(number(text, &["a", "m"]), None);
+        assert_eq!(reason(text, &["e"]).unwrap(), "Field_x_too_long");
+        assert_eq!(reason(text, &["a"]), None);
+        assert_eq!(word(&[b'x'; 200]).len(), REASON_BYTES_MAX);
+    }
+
+    #[test]
+    fn no_more_records_are_refused_than_were_sent() {
+        assert_eq!(some_rejected(2, 9, "x").exceptions.len(), 2);
+        assert_eq!(some_rejected(3, 1, "x").exceptions[0].0, 2);
+        assert!(some_rejected(3, 0, "x").exceptions.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_breaks_the_parsers(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            at(&body, &["a", "b"]);
+            number(&body, &["a"]);
+            reason(&body, &["a"]);
+        }
+    }
+}

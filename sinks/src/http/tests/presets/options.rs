@@ -1,0 +1,255 @@
+//! What the options of presets may say, and what is answered where they say something else.
+
+use super::*;
+
+#[test]
+fn a_service_that_is_known_needs_no_url() {
+    for (name, options, host, path) in [
+        (
+            "axiom",
+            "token = \"t\", dataset = \"d\"",
+            "api.axiom.co",
+            "/v1/datasets/d/ingest",
+        ),
+        (
+            "axiom",
+            "token = \"t\", dataset = \"d\", domain = \"eu-central-1.aws.edge.axiom.co\"",
+            "eu-central-1.aws.edge.axiom.co",
+            "/v1/ingest/d",
+        ),
+        (
+            "coralogix",
+            "api_key = \"t\", application = \"a\", domain = \"eu2.coralogix.com\"",
+            "ingress.eu2.coralogix.com",
+            "/logs/v1/singles",
+        ),
+        (
+            "datadog",
+            "api_key = \"t\"",
+            "http-intake.logs.datadoghq.com",
+            "/api/v2/logs",
+        ),
+        (
+            "datadog",
+            "api_key = \"t\", site = \"datadoghq.eu\"",
+            "http-intake.logs.datadoghq.eu",
+            "/api/v2/logs",
+        ),
+        (
+            "dynatrace",
+            "token = \"t\", environment = \"abc12345\"",
+            "abc12345.live.dynatrace.com",
+            "/api/v2/logs/ingest",
+        ),
+        (
+            "honeycomb",
+            "api_key = \"t\", region = \"eu\"",
+            "api.eu1.honeycomb.io",
+            "/1/batch/orders",
+        ),
+        (
+            "logzio",
+            "token = \"t\"",
+            "listener.logz.io",
+            "/?token=t&type=lambda",
+        ),
+        (
+            "newrelic",
+            "license_key = \"t\"",
+            "log-api.newrelic.com",
+            "/log/v1",
+        ),
+        (
+            "newrelic",
+            "license_key = \"t\", region = \"gov\"",
+            "gov-log-api.newrelic.com",
+            "/log/v1",
+        ),
+    ] {
+        let text = format!("preset = \"{name}\"\noptions = {{ {options} }}");
+        let sink = sink(&text).unwrap_or_else(|error| panic!("{error}"));
+        let url = sink.client.url();
+        assert_eq!((url.host.as_str(), url.https), (host, true), "{name}");
+        let (world, budget) = (world(), Budget::new(1 << 20));
+        let service = sink.service.as_ref().unwrap();
+        let target = service.target(&world.call(&budget), 0).unwrap();
+        assert_eq!(target.to_string(), path, "{name}");
+    }
+}
+
+/// A URL with a path is used as it is; one that is a base gets the path of the service.
+#[tokio::test]
+async fn a_url_may_be_whole() {
+    for (path, wanted) in [
+        ("", "/loki/api/v1/push"),
+        ("/", "/loki/api/v1/push"),
+        ("/proxy/", "/proxy/loki/api/v1/push"),
+        ("/api/prom/push", "/api/prom/push"),
+    ] {
+        let server = Server::start(vec![vec![Take, OK]]).await;
+        let base = format!("http://127.0.0.1:{}{path}", server.port);
+        deliver(&mut preset_at("loki", "", &base), &world()).await;
+        let request = String::from_utf8(server.requests()[0].clone()).unwrap();
+        let line = request.lines().next().unwrap();
+        assert_eq!(line, format!("POST {wanted} HTTP/1.1"));
+    }
+}
+
+#[tokio::test]
+async fn credentials_of_a_preset_may_come_from_headers_or_auth() {
+    let text = "preset = \"axiom\"\nurl = \"http://a/\"\noptions = { dataset = \"d\" }\nauth = { bearer = \"s3cret\" }";
+    let built = sink(text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(built.headers["authorization"], "Bearer s3cret");
+    let text = "preset = \"datadog\"\nheaders = { DD-API-KEY = { env = \"TOKEN\" } }";
+    let built = sink(text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(built.headers["dd-api-key"], "s3cret");
+    let text = "preset = \"logzio\"\nurl = \"https://listener.logz.io:8071/?token=s3cret\"";
+    assert!(sink(text).is_ok());
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_a_remedy() {
+    let rows = [
+        (
+            "preset = \"lokki\"\noptions = { key = \"s3cret\" }",
+            "did you mean `loki`?",
+        ),
+        ("preset = \"loki\"", "lacks the key `url`"),
+        (
+            "preset = \"better_stack\"\noptions = { token = \"s3cret\" }",
+            "lacks the key `url`",
+        ),
+        (
+            "preset = \"datadog\"",
+            "`datadog` lacks the option `api_key`",
+        ),
+        (
+            "preset = \"datadog\"\noptions = { api_key = { env = \"UNSET\" } }",
+            "unset or empty",
+        ),
+        (
+            "preset = \"datadog\"\noptions = { api_key = \"s3cret\\n\" }",
+            "line break",
+        ),
+        (
+            "preset = \"datadog\"\nurl = \"http://a/\"\noptions = { api_key = \"s3cret\", site = \"b\" }",
+            "`url` and `site` both say where requests go",
+        ),
+        (
+            "preset = \"honeycomb\"\nurl = \"http://a/\"\noptions = { api_key = \"s3cret\", region = \"eu\" }",
+            "`url` and `region` both say where requests go",
+        ),
+        (
+            "preset = \"datadog\"\noptions = { api_key = \"s3cret\", site = \"https://x\" }",
+            "`site` is no host's name",
+        ),
+        (
+            "preset = \"datadog\"\noptions = { api_key = \"s3cret\", sites = \"x\" }",
+            "did you mean `site`?",
+        ),
+        (
+            "preset = \"datadog\"\noptions = { api_key = \"s3cret\" }\nheaders = { dd-api-key = \"s3cret\" }",
+            "both set `dd-api-key`",
+        ),
+        (
+            "preset = \"axiom\"\noptions = { token = \"s3cret\" }",
+            "lacks the key `dataset`",
+        ),
+        (
+            "preset = \"axiom\"\noptions = { token = \"s3cret\", dataset = \"{type}\" }",
+            "`type` differs from record to record",
+        ),
+        (
+            "preset = \"axiom\"\noptions = { token = \"s3cret\", dataset = \"d\", fields = { id = \"x\" } }",
+            "the field `id` is set by Tapline alone",
+        ),
+        (
+            "preset = \"axiom\"\noptions = { token = \"s3cret\", dataset = \"d\", fields = { a = \"{cold_start}\" } }",
+            "a sink does not know `cold_start`",
+        ),
+        (
+            "preset = \"axiom\"\noptions = { token = \"s3cret\", dataset = 7 }",
+            "expected a template in a string",
+        ),
+        (
+            "preset = \"coralogix\"\noptions = { api_key = \"s3cret\", application = \"\" }",
+            "`application` is empty",
+        ),
+        (
+            "preset = \"clickhouse\"\nurl = \"http://a/\"\noptions = { table = \"a`; DROP\" }",
+            "is no name of a table",
+        ),
+        ("preset = \"logzio\"", "`logzio` lacks the option `token`"),
+        (
+            "preset = \"sumo_logic\"\nurl = \"http://a/\"\noptions = { fields = { a = \"b,c\" } }",
+            "holds `,` or `=`",
+        ),
+        (
+            "preset = \"elasticsearch\"\nurl = \"http://a/\"\noptions = { api_key = \"s3cret\" }\nauth = { bearer = \"s3cret\" }",
+            "both set `authorization`",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\nframing = \"text\"",
+            "`framing` is what the preset sets",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\nmethod = \"PUT\"",
+            "`method` is what the preset sets",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\noptions = { labels = {} }",
+            "a stream has 1 to 15 labels, found 0",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\noptions = { labels = { \"a-b\" = \"x\" } }",
+            "`a-b` is no name of a label",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\noptions = { labels = { __a = \"x\" } }",
+            "`__a` is no name of a label",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\noptions = { labels = { r = \"{request_id}\" } }",
+            "would open a stream for every request_id",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\noptions = { labels = { r = \"{nonsense}\" } }",
+            "there is no name `nonsense`",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\noptions = \"text\"",
+            "expected a table",
+        ),
+        (
+            "url = \"http://a/\"\noptions = { key = \"s3cret\" }",
+            "there is none",
+        ),
+    ];
+    for (text, wanted) in rows {
+        let Err(message) = sink(text) else {
+            panic!("{text} was taken");
+        };
+        let warned = wanted.starts_with("did you mean `site`");
+        assert!(warned || !message.starts_with("built"), "{text}: {message}");
+        assert!(message.contains(wanted), "{text}: {message}");
+        assert!(!message.contains("s3cret"), "{text}: {message}");
+    }
+}
+
+#[test]
+fn all_problems_of_options_are_shown_at_once() {
+    let text = "preset = \"coralogix\"\noptions = { api_key = 7, domain = \"a b\", application = \"{nonsense}\", subsystem = \"\", wrong = 1 }\nmethod = \"PUT\"\n";
+    let Err(message) = sink(text) else {
+        panic!("it was taken");
+    };
+    for part in [
+        "`api_key`",
+        "`domain`",
+        "`nonsense`",
+        "`subsystem`",
+        "`wrong`",
+        "`method`",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+}
