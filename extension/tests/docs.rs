@@ -36,9 +36,10 @@ fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every variable is set, and long enough for a hash key, but for those that OpenTelemetry gives a form.
+/// Every variable is set, and long enough for a hash key, but for AWS's own and those that OpenTelemetry gives a form.
 fn environment(name: &str) -> Option<String> {
-    (!name.starts_with("OTEL_")).then(|| "not-a-secret-".repeat(3))
+    let own = ["AWS_", "OTEL_"];
+    (!own.iter().any(|prefix| name.starts_with(prefix))).then(|| "not-a-secret-".repeat(3))
 }
 
 fn kinds() -> Kinds {

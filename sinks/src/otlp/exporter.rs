@@ -17,6 +17,7 @@ use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::gzip::Gzip;
 use crate::shared::headers;
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
+use crate::shared::late::LateHeaders;
 use crate::shared::packer::{Packed, Packer};
 use crate::shared::signed::Signed;
 use crate::shared::sigv4::Scope;
@@ -137,13 +138,14 @@ impl Exporter {
         let form = form?;
         let (url, connect_timeout, tls) = (url?, connect_timeout?.value, tls?);
         let signed = read_signed(reader, &url, form)?;
+        let late = LateHeaders::default().of_headers(reader);
         let transport = match form {
             Form::Grpc => {
-                let client = grpc::Client::new(url, signal.method(), connect_timeout, tls)?;
+                let client = grpc::Client::new(url, signal.method(), connect_timeout, tls, late)?;
                 Transport::Grpc(client)
             }
             _ => Transport::Http {
-                client: Client::new(url, connect_timeout, tls),
+                client: Client::new(url, connect_timeout, tls).with_late(late),
                 signed,
             },
         };

@@ -15,6 +15,7 @@ pub(crate) mod gzip;
 pub(crate) mod headers;
 pub(crate) mod http;
 pub(crate) mod io;
+pub(crate) mod late;
 pub(crate) mod packer;
 pub(crate) mod retry_after;
 pub(crate) mod signed;
