@@ -31,6 +31,8 @@ mod test_kit;
 #[cfg(feature = "redact")]
 pub use redact::{BuiltInRule, built_in_rules};
 
+#[cfg(all(feature = "redact", feature = "test-util"))]
+pub use redact::UNGATED;
 use tapline_core::registry::TransformKind;
 
 /// The kinds of transforms, in the order of the contract.
