@@ -238,3 +238,70 @@ fn a_full_queue_does_not_crowd_out_the_report_of_losses() {
     );
     assert_eq!(port.counts.generated.get(), 2, "and one of the four");
 }
+
+/// When each of three sinks that are well got its calls, beside a fourth one that answers like this.
+fn calls_beside(fourth: Answer) -> Vec<Vec<(Instant, usize)>> {
+    let bench = Bench::new(|_| {});
+    let port = |name: &str| {
+        Rc::new(Port::new(
+            name,
+            DeliverySettings::default(),
+            false,
+            bench.progress.clone(),
+            bench.port.identity.clone(),
+            bench.budget.clone(),
+        ))
+    };
+    let ports = ["a", "b", "c", "hole"].map(port);
+    let world: Rc<dyn World> = Rc::new(bench.world.clone());
+    let (mut tasks, mut seen): (Vec<Boxed<'static, ()>>, Vec<_>) = (Vec::new(), Vec::new());
+    for port in &ports[..3] {
+        let sink = ok_after(Duration::ZERO);
+        seen.push(sink.calls.clone());
+        tasks.push(Box::pin(run(port.clone(), Box::new(sink), world.clone())));
+    }
+    let (sink, _) = ScriptedSink::new([fourth]);
+    tasks.push(Box::pin(run(ports[3].clone(), sink, world)));
+    let (clock, progress, budget) = (
+        bench.world.clone(),
+        bench.progress.clone(),
+        bench.budget.clone(),
+    );
+    let all = ports.clone();
+    bench.world.run(
+        async move {
+            for _ in 0..60 {
+                all.iter().for_each(|port| push(port, &budget, 5));
+                all.iter().for_each(|port| port.set_goal(Goal::Flush));
+                clock.sleep(SECOND * 7).await;
+            }
+            finish(&all, clock.now() + SECOND * 2, &progress, &clock).await;
+        },
+        tasks,
+    );
+    for port in &ports {
+        let counts = &port.counts;
+        assert_eq!(
+            60 * 5 + counts.generated.get(),
+            counts.accounted(),
+            "{counts:?}"
+        );
+        assert_eq!(counts.in_flight.get(), 0);
+    }
+    assert!(
+        ports[..3]
+            .iter()
+            .all(|port| port.counts.delivered.get() == 300)
+    );
+    seen.iter().map(|calls| calls.take()).collect()
+}
+
+/// One black hole, or one destination that fails, changes neither what the others get nor when, to the nanosecond.
+#[test]
+fn a_sink_that_hangs_or_fails_changes_nothing_for_the_others() {
+    let well = calls_beside(Answer::ok());
+    assert_eq!(well[0].len(), 60);
+    assert_eq!(calls_beside(Answer::Never), well);
+    assert_eq!(calls_beside(Answer::unavailable()), well);
+    assert_eq!(calls_beside(Answer::Panic), well);
+}
