@@ -39,7 +39,7 @@ use tapline_core::world::{Boxed, World};
 use crate::shared::classify::by_status;
 use crate::shared::credentials::Missing;
 use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
-use crate::shared::headers::{self, AUTH_FIELDS, not_built};
+use crate::shared::headers::{self, AUTH_FIELDS};
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::signed::Signed;
 use crate::shared::tls::{self, TLS_FIELDS};
@@ -241,15 +241,6 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
         signed: signed?,
         service,
     })
-}
-
-/// Reports a key that is not in this version, where it is there.
-fn refuse(reader: &Reader<'_>, key: &str) -> bool {
-    let span = reader.key_span(key);
-    if let Some(span) = span.clone() {
-        not_built(reader, span, &format!("`{key}`"));
-    }
-    span.is_some()
 }
 
 fn read_batch(reader: &Reader<'_>) -> Option<CallLimits> {

@@ -5,8 +5,8 @@ use crate::quota::REPEATS_PER_HOUR_MAX;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Within an hour and five minutes.
-const INVOCATIONS: u64 = 195;
+/// One a second, within an hour and five minutes.
+const INVOCATIONS: u64 = 3_900;
 
 fn ok_after(failures: Duration) -> OutageSink {
     OutageSink {
@@ -46,7 +46,7 @@ impl Sink for OutageSink {
     }
 }
 
-/// An invocation every 20 s with `records` each, for an hour and five minutes; the destination is away for the hour.
+/// An invocation every second with `records` each, for an hour and five minutes; the destination is away for the hour.
 fn outage(
     settings: impl FnOnce(&mut DeliverySettings),
     records: usize,
@@ -65,7 +65,7 @@ fn outage(
         for _ in 0..INVOCATIONS {
             push(&port, &budget, records);
             port.set_goal(Goal::Flush);
-            world.sleep(SECOND * 20).await;
+            world.sleep(SECOND).await;
         }
         finish(&[port], world.now() + SECOND, &progress, &world).await;
     });
