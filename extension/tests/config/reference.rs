@@ -117,6 +117,7 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ("cloudwatch", "external_id", "\"tapline\""),
     ("http", "preset", "\"loki\""),
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
+    ("http", "tls.cert", "\"/var/task/client.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
 ];
 

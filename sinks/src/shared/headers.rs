@@ -1,9 +1,7 @@
 //! The headers and credentials that a sink's table sets.
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use tapline_core::config::{
-    Data, Field, FieldKind, Fields, Kind, Reader, Secret, Severity, Spanned,
-};
+use tapline_core::config::{Data, Field, FieldKind, Fields, Reader, Secret, Spanned};
 
 use super::aws;
 use super::signed::Signed;
@@ -228,13 +226,6 @@ pub(crate) fn read_signed(reader: &Reader<'_>) -> Option<Option<Signed>> {
         service: service.value,
     };
     Some(Some(Signed::new(scope, provider?)))
-}
-
-/// Reports a key that the contract knows and this version does not.
-pub(crate) fn not_built(reader: &Reader<'_>, span: std::ops::Range<usize>, what: &str) {
-    let message = format!("{what} is not in this version");
-    let help = "leave it out";
-    reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
 }
 
 /// Bytes as Base64; see [`base64_into`].

@@ -16,6 +16,7 @@ pub(crate) mod headers;
 pub(crate) mod http;
 mod io;
 pub(crate) mod late;
+mod proxy;
 mod retry_after;
 pub(crate) mod signed;
 pub(crate) mod sigv4;
