@@ -38,11 +38,11 @@ use tapline_core::world::{Boxed, World};
 use crate::shared::classify::by_status;
 use crate::shared::credentials::Missing;
 use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
-use crate::shared::headers::{self, AUTH_FIELDS, not_built};
+use crate::shared::headers::{self, AUTH_FIELDS};
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::late::LateHeaders;
 use crate::shared::signed::Signed;
-use crate::shared::tls::Tls;
+use crate::shared::tls::{self, TLS_FIELDS};
 use crate::shared::url;
 use encode::{Encoded, Encoder};
 use plan::Plan;
@@ -177,30 +177,6 @@ const BATCH_FIELDS: Fields = &[
     },
 ];
 
-const TLS_FIELDS: Fields = &[
-    Field {
-        name: "ca",
-        kind: FieldKind::Text,
-        default: "",
-        required: false,
-        doc: "PEM file of certificates that are trusted beside the public ones. It is read with the first connection.",
-    },
-    Field {
-        name: "cert",
-        kind: FieldKind::Any,
-        default: "",
-        required: false,
-        doc: "Certificate of the client. Not in this version.",
-    },
-    Field {
-        name: "key",
-        kind: FieldKind::Secret,
-        default: "",
-        required: false,
-        doc: "Key of the client's certificate. Not in this version.",
-    },
-];
-
 const BATCH_ID: HeaderName = HeaderName::from_static("x-tapline-batch");
 
 /// Sends batches to one URL.
@@ -238,7 +214,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let late = LateHeaders::default().of_headers(reader).of_auth(reader);
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
-    let tls = read_tls(reader);
+    let tls = tls::read(reader, || None);
     let plan = Plan::read(reader, build.names, own_headers.as_ref());
     let url = match own_url {
         Some(url) => url,
@@ -268,15 +244,6 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     })
 }
 
-/// Reports a key that is not in this version, where it is there.
-fn refuse(reader: &Reader<'_>, key: &str) -> bool {
-    let span = reader.key_span(key);
-    if let Some(span) = span.clone() {
-        not_built(reader, span, &format!("`{key}`"));
-    }
-    span.is_some()
-}
-
 fn read_batch(reader: &Reader<'_>) -> Option<CallLimits> {
     let batch = reader.table("batch")?;
     let (records, bytes) = (batch.integer("records"), batch.size("bytes"));
@@ -284,16 +251,6 @@ fn read_batch(reader: &Reader<'_>) -> Option<CallLimits> {
         records_max: usize::try_from(records?.value).ok()?,
         bytes_max: usize::try_from(bytes?.value).ok()?,
     })
-}
-
-fn read_tls(reader: &Reader<'_>) -> Option<Tls> {
-    let tls = reader.table("tls")?;
-    let later = ["cert", "key"].map(|key| refuse(&tls, key));
-    let ca = tls.text("ca");
-    if later.contains(&true) || (tls.has("ca") && ca.is_none()) {
-        return None;
-    }
-    Some(Tls::new(ca.map(|path| path.value.into())))
 }
 
 impl Http {

@@ -80,8 +80,33 @@ const BASIC_FIELDS: Fields = &[
     },
 ];
 
+/// Whether a header, named in lower case, cannot be set.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
 /// Reads the headers under `headers` and the credentials under `auth`. `None` after it reported what is wrong.
 pub(crate) fn read(reader: &Reader<'_>) -> Option<HeaderMap> {
+    let headers = read_map(reader);
+    if !reader.has("auth") {
+        return headers;
+    }
+    let authorization = read_auth(reader);
+    let mut headers = headers?;
+    if let Some(None) = authorization {
+        return Some(headers);
+    }
+    if let (true, Some(span)) = (headers.contains_key(AUTHORIZATION), reader.key_span("auth")) {
+        let help = "leave out `auth` or the header `authorization`";
+        reader.error(span, "`auth` and `headers` both set `authorization`", help);
+        return None;
+    }
+    headers.insert(AUTHORIZATION, authorization??);
+    Some(headers)
+}
+
+/// Reads the headers under `headers`. `None` after it reported what is wrong.
+pub(crate) fn read_map(reader: &Reader<'_>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     let secrets = reader.map_of_secrets("headers");
     // What is missing of them was reported.
@@ -92,19 +117,6 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<HeaderMap> {
     };
     for (name, secret) in &secrets {
         right &= add(reader, &mut headers, name, secret);
-    }
-    if reader.has("auth") {
-        let authorization = read_auth(reader);
-        if let Some(None) = authorization {
-            return right.then_some(headers);
-        }
-        let authorization = authorization.flatten();
-        if let (true, Some(span)) = (headers.contains_key(AUTHORIZATION), reader.key_span("auth")) {
-            let help = "leave out `auth` or the header `authorization`";
-            reader.error(span, "`auth` and `headers` both set `authorization`", help);
-            right = false;
-        }
-        headers.insert(AUTHORIZATION, authorization?);
     }
     right.then_some(headers)
 }
@@ -121,7 +133,7 @@ fn add(
         reader.error(name.span.clone(), "this is no name of a header", help);
         return false;
     };
-    if RESERVED.contains(&header.as_str()) {
+    if is_reserved(header.as_str()) {
         let message = format!("the header `{header}` is set by Tapline alone");
         reader.error(name.span.clone(), message, "leave it out");
         return false;
@@ -234,6 +246,15 @@ pub(crate) fn not_built(reader: &Reader<'_>, span: std::ops::Range<usize>, what:
     let message = format!("{what} is not in this version");
     let help = "leave it out";
     reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
+}
+
+/// Reports a key that the contract knows and this version does not, where it is there. Says whether it is.
+pub(crate) fn refuse(reader: &Reader<'_>, key: &str) -> bool {
+    let span = reader.key_span(key);
+    if let Some(span) = span.clone() {
+        not_built(reader, span, &format!("`{key}`"));
+    }
+    span.is_some()
 }
 
 /// RFC 4648 §4, with padding.

@@ -199,14 +199,18 @@ impl Client {
         (fresh && live.is_open().await).then_some(live)
     }
 
-    async fn connect(&mut self, world: &dyn World) -> Result<Live, Failure> {
+    /// A fresh connection, with TLS where the URL asks for it.
+    pub async fn dial(&mut self, world: &dyn World) -> Result<Box<dyn Stream>, Failure> {
         let deadline = world.now() + self.connect_timeout;
+        before(world, deadline, self.open(world))
+            .await
+            .unwrap_or(Err(Failure::unanswered("connect_timeout")))
+    }
+
+    async fn connect(&mut self, world: &dyn World) -> Result<Live, Failure> {
         // Read before the first packet: a freeze while connecting makes the connection suspect too.
         let thaws = world.thaws();
-        let stream = match before(world, deadline, self.open(world)).await {
-            Some(stream) => stream?,
-            None => return Err(Failure::unanswered("connect_timeout")),
-        };
+        let stream = self.dial(world).await?;
         let received = Rc::new(Cell::new(0));
         let (sender, connection) = Builder::new()
             .max_buf_size(HEAD_BYTES_MAX)

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tapline_core::config::{Field, FieldKind, Fields, Reader};
 use tapline_core::level::Level;
 use tapline_core::world::{Stream, World};
 use tokio_rustls::TlsConnector;
@@ -16,6 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::headers::refuse;
 use super::http::Failure;
 
 /// Largest file of a private CA, in bytes: some 300 certificates.
@@ -24,11 +26,49 @@ const CA_BYTES_MAX: u64 = 1 << 20;
 /// Sessions that are remembered for a shorter handshake; a client talks to one host.
 const SESSIONS_MAX: usize = 4;
 
+/// The keys of `tls`.
+pub(crate) const TLS_FIELDS: Fields = &[
+    Field {
+        name: "ca",
+        kind: FieldKind::Text,
+        default: "",
+        required: false,
+        doc: "PEM file of certificates that are trusted beside the public ones. It is read with the first connection.",
+    },
+    Field {
+        name: "cert",
+        kind: FieldKind::Any,
+        default: "",
+        required: false,
+        doc: "Certificate of the client. Not in this version.",
+    },
+    Field {
+        name: "key",
+        kind: FieldKind::Secret,
+        default: "",
+        required: false,
+        doc: "Key of the client's certificate. Not in this version.",
+    },
+];
+
+/// Reads `tls`; `ca` stands in for a key that the file does not have. `None` after it reported what is wrong.
+pub(crate) fn read(reader: &Reader<'_>, ca: impl FnOnce() -> Option<PathBuf>) -> Option<Tls> {
+    let tls = reader.table("tls")?;
+    let later = ["cert", "key"].map(|key| refuse(&tls, key));
+    let path = tls.text("ca");
+    if later.contains(&true) || (tls.has("ca") && path.is_none()) {
+        return None;
+    }
+    Some(Tls::new(path.map(|path| path.value.into()).or_else(ca)))
+}
+
 /// The TLS of one client.
 #[derive(Default)]
 pub(crate) struct Tls {
     ca: Option<PathBuf>,
     connector: Option<TlsConnector>,
+    /// HTTP/2 is asked for, in place of HTTP/1.1.
+    http2: bool,
     /// What went wrong was named.
     named: bool,
 }
@@ -39,6 +79,14 @@ impl Tls {
         Tls {
             ca,
             ..Tls::default()
+        }
+    }
+
+    /// The same for connections that will speak HTTP/2.
+    pub fn over_http2(self) -> Tls {
+        Tls {
+            http2: true,
+            ..self
         }
     }
 
@@ -71,7 +119,8 @@ impl Tls {
         let connector = match &self.connector {
             Some(connector) => connector.clone(),
             None => {
-                let built = connector(self.ca.as_deref())?;
+                let protocol: &[u8] = if self.http2 { b"h2" } else { b"http/1.1" };
+                let built = connector(self.ca.as_deref(), protocol)?;
                 self.connector.insert(built).clone()
             }
         };
@@ -83,7 +132,7 @@ impl Tls {
     }
 }
 
-fn connector(ca: Option<&Path>) -> Result<TlsConnector, String> {
+fn connector(ca: Option<&Path>, protocol: &[u8]) -> Result<TlsConnector, String> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(path) = ca {
@@ -95,7 +144,7 @@ fn connector(ca: Option<&Path>) -> Result<TlsConnector, String> {
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
     Ok(TlsConnector::from(Arc::new(config)))
 }
