@@ -6,6 +6,7 @@ use crate::body::Body;
 use crate::budget::Charge;
 use crate::invocation::Slot;
 use crate::level::Level;
+use crate::observation::Observation;
 
 /// A range of bytes in a batch: in its body as it arrived, or in its side, where changed texts lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -178,6 +179,7 @@ pub struct Batch {
     instance: Instance,
     arrived_ms: i64,
     charge: Charge,
+    observations: Vec<Observation>,
 }
 
 /// The id of the environment's life: 32 hex digits, new after a restore.
@@ -194,7 +196,32 @@ impl Batch {
             instance,
             arrived_ms,
             charge,
+            observations: Vec::new(),
         }
+    }
+
+    /// A batch of observations: its records only stand for them in queues and counts, one each and in their order.
+    pub fn of_observations(
+        body: Arc<Body>,
+        instance: Instance,
+        arrived_ms: i64,
+        observations: Vec<Observation>,
+        mut sequence: impl FnMut() -> u64,
+    ) -> Batch {
+        let mut batch = Batch::new(body, instance, arrived_ms);
+        batch.records.extend(observations.iter().map(|_| Record {
+            sequence: sequence(),
+            origin: Origin::Platform,
+            ..Record::lost(Fate::Live)
+        }));
+        batch.observations = observations;
+        batch.settle();
+        batch
+    }
+
+    /// What its records stand for; none in a batch of records.
+    pub fn observations(&self) -> &[Observation] {
+        &self.observations
     }
 
     /// A batch of records whose ranges lie in `body`.
@@ -288,7 +315,9 @@ impl Batch {
     /// Brings the charge for index and side up to what they hold now. They are counted even where they do not fit:
     /// the bytes are in memory already, and the next body will find that much less room.
     pub fn settle(&mut self) {
-        let held = self.side.capacity() + self.records.capacity() * std::mem::size_of::<Record>();
+        let observations: usize = self.observations.iter().map(Observation::weight).sum();
+        let records = self.records.capacity() * std::mem::size_of::<Record>();
+        let held = self.side.capacity() + records + observations;
         let charged = self.charge.bytes() as usize;
         if held > charged {
             self.charge.grow_over(held - charged);
@@ -306,6 +335,7 @@ impl Batch {
             instance: self.instance,
             arrived_ms: self.arrived_ms,
             charge: self.body.budget().charge_over(0),
+            observations: self.observations.clone(),
         };
         copy.settle();
         copy

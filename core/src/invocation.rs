@@ -22,6 +22,8 @@ pub struct Trace {
     pub trace_id: String,
     /// 16 hex digits; empty when the header has no parent.
     pub span_id: String,
+    /// Whoever began the trace wants it recorded: `Sampled=1`.
+    pub sampled: bool,
 }
 
 impl Trace {
@@ -34,6 +36,7 @@ impl Trace {
             header: header.chars().take(512).collect(),
             trace_id: String::new(),
             span_id: String::new(),
+            sampled: false,
         };
         for part in header.split(';') {
             match part.trim().split_once('=') {
@@ -41,6 +44,7 @@ impl Trace {
                 Some(("Parent", parent)) if is_hex(parent, 16) => {
                     trace.span_id = parent.to_ascii_lowercase()
                 }
+                Some(("Sampled", decision)) => trace.sampled = decision == "1",
                 _ => {}
             }
         }

@@ -245,11 +245,26 @@ pub fn key_at(bytes: &[u8], at: usize) -> Result<(Range<usize>, usize), Malforme
 
 /// The members of an object, in order: the key between its quotes (still escaped), and the value's range.
 ///
-/// Ends early where the text is no valid object.
+/// Ends early where the text is no valid object; [`Members::end`] tells.
 pub fn members(bytes: &[u8], object: Range<usize>) -> Members<'_> {
+    let opens = bytes.get(object.start) == Some(&b'{');
     Members {
         bytes: &bytes[..object.end],
-        at: object.start,
+        at: object.start + usize::from(opens),
+        follows: if opens {
+            Follows::First
+        } else {
+            Follows::Nothing
+        },
+    }
+}
+
+/// The members of an object that is written without its braces.
+pub fn bare_members(bytes: &[u8]) -> Members<'_> {
+    Members {
+        bytes,
+        at: 0,
+        follows: Follows::First,
     }
 }
 
@@ -258,6 +273,26 @@ pub fn members(bytes: &[u8], object: Range<usize>) -> Members<'_> {
 pub struct Members<'a> {
     bytes: &'a [u8],
     at: usize,
+    follows: Follows,
+}
+
+/// What may come next in an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Follows {
+    /// A member, or the closing brace.
+    First,
+    /// A member: there was a comma.
+    Another,
+    /// The closing brace.
+    Nothing,
+}
+
+impl Members<'_> {
+    /// Once there is no other member: the offset after the closing brace, if the text is a valid object.
+    pub fn end(&self) -> Option<usize> {
+        let closed = self.bytes.get(self.at) == Some(&b'}');
+        (closed && self.follows != Follows::Another).then_some(self.at + 1)
+    }
 }
 
 impl Iterator for Members<'_> {
@@ -265,12 +300,19 @@ impl Iterator for Members<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let bytes = self.bytes;
-        if !matches!(bytes.get(self.at), Some(b'{' | b',')) {
+        if self.follows == Follows::Nothing {
             return None;
         }
-        let (key, value) = key_at(bytes, skip_space(bytes, self.at + 1)).ok()?;
+        self.at = skip_space(bytes, self.at);
+        let (key, value) = key_at(bytes, self.at).ok()?;
         let end = skip_value(bytes, value).ok()?;
         self.at = skip_space(bytes, end);
+        if bytes.get(self.at) == Some(&b',') {
+            self.at += 1;
+            self.follows = Follows::Another;
+        } else {
+            self.follows = Follows::Nothing;
+        }
         Some((key, value..end))
     }
 }
@@ -443,6 +485,39 @@ mod tests {
             .map(|item| &array[item])
             .collect();
         assert_eq!(items, [&b"1"[..], b"[2]", b"\"x\""]);
+    }
+
+    #[test]
+    fn the_end_of_the_members_tells_whether_it_was_an_object() {
+        let end = |text: &str| {
+            let mut members = members(text.as_bytes(), 0..text.len());
+            members.by_ref().for_each(drop);
+            members.end()
+        };
+        for whole in ["{}", "{ }", r#"{"a":1}"#, r#"{"a":{"b":[]} , "c":null }"#] {
+            assert_eq!(end(whole), Some(whole.len()), "{whole}");
+        }
+        for broken in [
+            "",
+            "{",
+            "{,}",
+            "x",
+            "[]",
+            r#"{"a"}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1"#,
+            r#"{"a":tru}"#,
+            r#"{a:1}"#,
+        ] {
+            assert_eq!(end(broken), None, "{broken}");
+        }
+        assert_eq!(end("{} {}"), Some(2), "what follows is not looked at");
+        let bare = br#""a":1, "b" : "x""#;
+        let found: Vec<_> = bare_members(bare)
+            .map(|(key, value)| (&bare[key], &bare[value]))
+            .collect();
+        assert_eq!(found, [(&b"a"[..], &b"1"[..]), (b"b", b"\"x\"")]);
+        assert_eq!(bare_members(b"").count(), 0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::batch::Fate;
+use crate::port::Port;
 
 /// Why a record was dropped. The words stand in the ledger and in loss reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,7 +218,25 @@ impl Ledger {
     ///
     /// Both sides, where they differ.
     pub fn check(&self, name: &str, sink: &SinkCounts) -> Result<(), String> {
-        let taken = self.received.get() + sink.generated.get() + sink.inherited.get();
+        self.balanced(name, self.received.get(), sink)
+    }
+
+    /// The same for what takes observations: all that it gets is made by Tapline.
+    ///
+    /// # Errors
+    ///
+    /// Both sides, where they differ.
+    pub fn check_port(&self, port: &Port) -> Result<(), String> {
+        let received = if port.observes {
+            0
+        } else {
+            self.received.get()
+        };
+        self.balanced(&port.name, received, &port.counts)
+    }
+
+    fn balanced(&self, name: &str, received: u64, sink: &SinkCounts) -> Result<(), String> {
+        let taken = received + sink.generated.get() + sink.inherited.get();
         let accounted = sink.accounted();
         if taken == accounted {
             return Ok(());
@@ -225,6 +244,27 @@ impl Ledger {
         Err(format!(
             "sink `{name}`: {taken} records taken in, {accounted} accounted for: {sink:?}"
         ))
+    }
+
+    /// The line that is printed at shutdown: the ports in the order of the configuration, and apart from them those that
+    /// take observations, which are no records.
+    pub fn line_of<'p>(&self, mode: &str, ports: impl Iterator<Item = &'p Port>) -> String {
+        let (observers, sinks): (Vec<_>, Vec<_>) = ports.partition(|port| port.observes);
+        let named = |ports: Vec<&'p Port>| -> Vec<(&'p str, &'p SinkCounts)> {
+            let named = ports.into_iter();
+            named
+                .map(|port| (port.name.as_str(), &port.counts))
+                .collect()
+        };
+        let mut line = self.line(mode, &named(sinks));
+        let observers = named(observers);
+        if !observers.is_empty() {
+            line.pop();
+            line.push_str(",\"observations\":{");
+            line.push_str(&objects(&observers));
+            line.push_str("}}");
+        }
+        line
     }
 
     /// The line that is printed at shutdown. `sinks` in the order of the configuration.
@@ -259,12 +299,7 @@ impl Ledger {
             out.push_str(&format!(",\"mode\":{}", quoted(mode)));
         }
         out.push_str(",\"sinks\":{");
-        for (position, (name, counts)) in sinks.iter().enumerate() {
-            if position > 0 {
-                out.push(',');
-            }
-            out.push_str(&format!("{}:{}", quoted(name), sink_object(counts)));
-        }
+        out.push_str(&objects(sinks));
         out.push_str("},\"redactions\":");
         out.push_str(&map(self
             .redactions
@@ -274,6 +309,13 @@ impl Ledger {
         out.push('}');
         out
     }
+}
+
+fn objects(sinks: &[(&str, &SinkCounts)]) -> String {
+    let objects = sinks
+        .iter()
+        .map(|(name, counts)| format!("{}:{}", quoted(name), sink_object(counts)));
+    objects.collect::<Vec<_>>().join(",")
 }
 
 fn sink_object(counts: &SinkCounts) -> String {

@@ -33,6 +33,7 @@ pub mod ledger;
 pub mod level;
 pub mod limits;
 pub mod line;
+pub mod observation;
 mod parcel;
 pub mod pipeline;
 pub mod platform;

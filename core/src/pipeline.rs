@@ -9,6 +9,7 @@ use crate::body::Body;
 use crate::expr::{Expression, Name, Unlike};
 use crate::ledger::{DropReason, add, subtract};
 use crate::level::Level;
+use crate::observation::Observation;
 use crate::port::Port;
 use crate::sink::Parcel;
 use crate::transform::{Context, Holding, Transform};
@@ -43,6 +44,8 @@ pub struct Pipeline {
     /// What each stage held and had made when it was last looked at.
     known: Vec<Holding>,
     taps: Vec<Tap>,
+    /// What takes observations in place of records.
+    observers: Vec<Rc<Port>>,
 }
 
 impl Pipeline {
@@ -56,12 +59,28 @@ impl Pipeline {
             stages,
             known,
             taps,
+            observers: Vec::new(),
         }
     }
 
-    /// The sinks, in the order of the configuration.
+    /// The same with these ports for observations.
+    #[must_use]
+    pub fn with_observers(self, observers: Vec<Rc<Port>>) -> Pipeline {
+        Pipeline { observers, ..self }
+    }
+
+    /// The sinks, in the order of the configuration, and behind them what takes observations.
     pub fn ports(&self) -> impl Iterator<Item = &Rc<Port>> {
-        self.taps.iter().map(|tap| &tap.port)
+        self.taps.iter().map(|tap| &tap.port).chain(&self.observers)
+    }
+
+    /// Hands on what the platform said, as received.
+    pub fn observe(&self, observations: &[Observation], arrived_ms: i64) {
+        if !observations.is_empty() {
+            self.observers
+                .iter()
+                .for_each(|port| port.observe(observations, arrived_ms));
+        }
     }
 
     /// Lets every transform do the slow work that it has put off.

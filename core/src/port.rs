@@ -18,6 +18,7 @@ use crate::json;
 use crate::ledger::{DropReason, SinkCounts, add, subtract};
 use crate::limits::{DEAD_LETTER_TIME, LANE_BATCHES_MAX, LOSS_REPORT_TIME};
 use crate::line;
+use crate::observation::Observation;
 use crate::parcel;
 use crate::queue::{Overflow, Queue};
 use crate::sink::{Parcel, Selection};
@@ -185,6 +186,8 @@ pub struct Port {
     pub waiting_until: Cell<Option<Instant>>,
     /// An error in its configuration: it gets nothing.
     pub disabled: bool,
+    /// It takes observations in place of records: they are no part of the law, and what is lost of them is logged.
+    pub observes: bool,
     /// Its task has ended.
     pub ended: Cell<bool>,
     dead_letter: OnceCell<Rc<Port>>,
@@ -216,9 +219,39 @@ impl Port {
             sending: Cell::new(false),
             waiting_until: Cell::new(None),
             disabled,
+            observes: false,
             ended: Cell::new(disabled),
             dead_letter: OnceCell::new(),
         }
+    }
+
+    /// The same for observations.
+    #[must_use]
+    pub fn of_observations(self) -> Port {
+        Port {
+            observes: true,
+            ..self
+        }
+    }
+
+    /// Queues observations; what does not stay is counted as dropped.
+    pub fn observe(&self, observations: &[Observation], arrived_ms: i64) {
+        let weight: usize = observations.iter().map(Observation::weight).sum();
+        let (body, _) = Body::new(Vec::new(), self.budget.charge_over(0));
+        let batch = Batch::of_observations(
+            Arc::new(body),
+            self.identity.instance.get(),
+            arrived_ms,
+            observations.to_vec(),
+            || self.identity.next(),
+        );
+        add(&self.counts.generated, observations.len() as u64);
+        self.push(Parcel {
+            batch: Arc::new(batch),
+            chosen: (0..observations.len() as u32).collect(),
+            lane: Lane::High,
+            weight,
+        });
     }
 
     /// What it is to do now.
@@ -445,6 +478,17 @@ impl Port {
         let losses = self.counts.take_unreported();
         if losses.is_empty() {
             return false;
+        }
+        if self.observes {
+            let parts = losses.iter().map(|(why, count)| format!("{count} {why}"));
+            let parts: Vec<String> = parts.collect();
+            let message = format!(
+                "sink `{}` lost observations: {}",
+                self.name,
+                parts.join(", ")
+            );
+            world.log(crate::level::Level::Error, &message);
+            return true;
         }
         let batch = loss_batch(
             &self.name,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::batch::{Batch, Lane, Record};
 use crate::budget::Budget;
 use crate::facts::Facts;
+use crate::observation::Observation;
 use crate::world::{Boxed, Instant, World};
 
 /// Records of one batch that travel in one lane: one handle in a queue.
@@ -72,6 +73,14 @@ impl Selection {
         self.order.iter().map(|(parcel, position)| {
             let batch = &*self.parcels[*parcel as usize];
             (batch, &batch.records()[*position as usize])
+        })
+    }
+
+    /// What the records stand for, where they stand for observations.
+    pub fn observations(&self) -> impl Iterator<Item = &Observation> {
+        self.order.iter().filter_map(|(parcel, position)| {
+            let observations = self.parcels[*parcel as usize].observations();
+            observations.get(*position as usize)
         })
     }
 
@@ -226,7 +235,23 @@ pub trait Sink {
     /// How much one call may be given.
     fn limits(&self) -> CallLimits;
 
-    /// Sends the records.
+    /// Longest time for one request where the file does not say; `None` for what holds for all sinks.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether it takes records at all; where not, they count as filtered.
+    fn takes_records(&self) -> bool {
+        true
+    }
+
+    /// Sinks of the same table that take observations in place of records, each with its name, a queue and a breaker of
+    /// its own. Asked once, before the first call.
+    fn companions(&mut self) -> Vec<(&'static str, Box<dyn Sink>)> {
+        Vec::new()
+    }
+
+    /// Sends the records; a companion sends what they stand for, [`Selection::observations`].
     fn deliver<'a>(&'a mut self, records: &'a Selection, call: Call<'a>) -> Boxed<'a, Outcome>;
 
     /// What it holds. Asked often: no work, no waiting.

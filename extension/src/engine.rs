@@ -315,6 +315,9 @@ impl Engine {
             self.intake.apply(&mut batch);
             self.pipeline.borrow_mut().process(batch, &self.context());
         }
+        self.pipeline
+            .borrow()
+            .observe(&decoded.observations, self.world.wall_ms());
         // Index and changed texts are charged once they are there; what does not fit any more makes others give way.
         self.receiver.room.make(0);
         self.step(Event::Arrived);

@@ -15,7 +15,7 @@ use tapline_core::invocation::Invocations;
 use tapline_core::ledger::Ledger;
 use tapline_core::level::Level;
 use tapline_core::pipeline::{Pipeline, Tap};
-use tapline_core::port::{Identity, Port};
+use tapline_core::port::{DeliverySettings, Identity, Port};
 use tapline_core::room::Room;
 use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
 use tapline_core::view::Scratch;
@@ -287,10 +287,11 @@ impl Setup {
         let progress = Rc::new(Bell::default());
         let identity = Rc::new(Identity::new(self.instance));
         identity.learn(&self.facts);
-        let taps = self.open_ports(&budget, &progress, &identity);
-        let ports: Vec<Rc<Port>> = taps.iter().map(|tap| tap.port.clone()).collect();
+        let (taps, observers) = self.open_ports(&budget, &progress, &identity);
         let stages = std::mem::take(&mut self.settings.stages);
-        let pipeline = Rc::new(RefCell::new(Pipeline::new(stages, taps)));
+        let pipeline = Pipeline::new(stages, taps).with_observers(observers);
+        let ports: Vec<Rc<Port>> = pipeline.ports().cloned().collect();
+        let pipeline = Rc::new(RefCell::new(pipeline));
         let ledger = Rc::new(Ledger::default());
         let room = Room::new(budget.clone(), pipeline.clone());
         let receiver = Rc::new(Receiver::new(
@@ -366,23 +367,28 @@ impl Setup {
         ExitCode::SUCCESS
     }
 
-    /// Starts the task of each sink and gives the taps of the pipeline.
+    /// Starts the task of each sink and gives the taps of the pipeline, and the ports for observations.
     fn open_ports(
         &mut self,
         budget: &Budget,
         progress: &Rc<Bell>,
         identity: &Rc<Identity>,
-    ) -> Vec<Tap> {
+    ) -> (Vec<Tap>, Vec<Rc<Port>>) {
         let world: Rc<dyn World> = Rc::new(self.world.clone());
         let shadow = self.mode == Mode::Shadow;
         let plans = std::mem::take(&mut self.settings.sinks);
         let heirs: Vec<_> = plans.iter().map(|plan| plan.dead_letter).collect();
+        let mut observers = Vec::new();
         let taps: Vec<Tap> = plans
             .into_iter()
-            .map(|plan| open_port(plan, shadow, &world, budget, progress, identity))
+            .map(|plan| {
+                let (tap, more) = open_port(plan, shadow, &world, budget, progress, identity);
+                observers.extend(more);
+                tap
+            })
             .collect();
         link_dead_letters(&heirs, &taps);
-        taps
+        (taps, observers)
     }
 }
 
@@ -414,43 +420,57 @@ async fn fetch_secrets(
     tapline_sinks::fetch_secrets(secrets, world, identity, budget).await;
 }
 
-/// Starts the task of one sink and gives its tap.
+/// What may wait for a sink that takes observations, in bytes: some 250 invocations.
+const OBSERVATIONS_BYTES_MAX: usize = 128 << 10;
+
+/// Starts the task of one sink, and of those that take observations for it. Gives its tap and their ports.
 pub(crate) fn open_port(
-    plan: SinkPlan,
+    mut plan: SinkPlan,
     shadow: bool,
     world: &Rc<dyn World>,
     budget: &Budget,
     progress: &Rc<Bell>,
     identity: &Rc<Identity>,
-) -> Tap {
-    let disabled = plan.sink.is_none();
-    let port = Rc::new(Port::new(
-        &plan.name,
-        plan.delivery,
-        disabled,
-        progress.clone(),
-        identity.clone(),
-        budget.clone(),
-    ));
-    if let Some(sink) = plan.sink {
-        let sink: Box<dyn Sink> = if shadow { Box::new(Shadow) } else { sink };
-        tokio::task::spawn_local(delivery::run(port.clone(), sink, world.clone()));
-    }
-    Tap {
-        port,
+) -> (Tap, Vec<Rc<Port>>) {
+    let open = |name: &str, settings: DeliverySettings, sink: Option<Box<dyn Sink>>, observes| {
+        let (progress, identity) = (progress.clone(), identity.clone());
+        let disabled = sink.is_none();
+        let port = Port::new(name, settings, disabled, progress, identity, budget.clone());
+        let port = Rc::new(if observes {
+            port.of_observations()
+        } else {
+            port
+        });
+        if let Some(sink) = sink {
+            let sink: Box<dyn Sink> = if shadow { Box::new(Shadow) } else { sink };
+            tokio::task::spawn_local(delivery::run(port.clone(), sink, world.clone()));
+        }
+        port
+    };
+    let companions = plan.sink.as_mut().map(|sink| sink.companions());
+    let settings = DeliverySettings {
+        queue_bytes_max: plan.delivery.queue_bytes_max.min(OBSERVATIONS_BYTES_MAX),
+        ..plan.delivery.clone()
+    };
+    let observers = companions
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, sink)| {
+            let name = format!("{}/{name}", plan.name);
+            open(&name, settings.clone(), Some(sink), true)
+        })
+        .collect();
+    let tap = Tap {
+        port: open(&plan.name, plan.delivery, plan.sink, false),
         after: plan.after,
         when: plan.when,
-    }
+    };
+    (tap, observers)
 }
 
 fn print_ledger(engine: &Engine, mode: Mode) {
-    let sinks: Vec<_> = engine
-        .ports
-        .iter()
-        .map(|port| (port.name.as_str(), &port.counts))
-        .collect();
-    for (name, counts) in &sinks {
-        if let Err(broken) = engine.ledger.check(name, counts) {
+    for port in &engine.ports {
+        if let Err(broken) = engine.ledger.check_port(port) {
             debug_assert!(false, "{broken}");
             engine.world.log(
                 Level::Error,
@@ -458,7 +478,8 @@ fn print_ledger(engine: &Engine, mode: Mode) {
             );
         }
     }
-    write_line(engine.ledger.line(mode.as_str(), &sinks).as_bytes());
+    let ports = engine.ports.iter().map(|port| &**port);
+    write_line(engine.ledger.line_of(mode.as_str(), ports).as_bytes());
 }
 
 /// Takes every record and sends none: `TAPLINE_MODE=shadow`.

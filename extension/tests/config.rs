@@ -4,6 +4,7 @@
 #![cfg(all(
     feature = "cli",
     feature = "http",
+    feature = "otlp",
     feature = "filter",
     feature = "redact",
     feature = "sample",

@@ -33,15 +33,27 @@ mod buffer;
 #[cfg(feature = "cloudwatch")]
 mod cloudwatch;
 mod console;
+#[cfg(feature = "otlp-grpc")]
+mod grpc;
+#[cfg(all(feature = "otlp", not(feature = "otlp-grpc")))]
+#[path = "grpc_absent.rs"]
+mod grpc;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "otlp")]
+mod otlp;
 #[cfg(feature = "s3")]
 mod s3;
 #[cfg(feature = "_aws")]
 mod secrets;
 #[cfg(feature = "_http")]
 #[cfg_attr(
-    not(all(feature = "http", feature = "cloudwatch", feature = "s3")),
+    not(all(
+        feature = "http",
+        feature = "cloudwatch",
+        feature = "otlp",
+        feature = "s3"
+    )),
     allow(
         dead_code,
         reason = "a part that one sink alone needs is left out by the linker"
@@ -70,6 +82,10 @@ const KINDS: &[SinkKind] = &[
     cloudwatch::KIND,
     #[cfg(not(feature = "cloudwatch"))]
     absent("cloudwatch"),
+    #[cfg(feature = "otlp")]
+    otlp::KIND,
+    #[cfg(not(feature = "otlp"))]
+    absent("otlp"),
     #[cfg(feature = "s3")]
     s3::KIND,
     #[cfg(not(feature = "s3"))]
@@ -115,7 +131,12 @@ pub fn presets() -> impl Iterator<Item = (&'static str, tapline_core::config::Fi
 }
 
 /// The row of a kind whose feature is not in this build.
-#[cfg(not(all(feature = "http", feature = "cloudwatch", feature = "s3")))]
+#[cfg(not(all(
+    feature = "http",
+    feature = "cloudwatch",
+    feature = "otlp",
+    feature = "s3"
+)))]
 const fn absent(name: &'static str) -> SinkKind {
     SinkKind {
         name,
@@ -163,6 +184,7 @@ mod tests {
             let built = kind.build.map(|make| make(&reader, &build).is_some());
             let wanted = match kind.name {
                 "http" => cfg!(feature = "http").then_some(true),
+                "otlp" => cfg!(feature = "otlp").then_some(true),
                 "cloudwatch" => cfg!(feature = "cloudwatch").then_some(true),
                 "s3" => cfg!(feature = "s3").then_some(true),
                 _ => Some(true),

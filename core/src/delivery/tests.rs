@@ -447,3 +447,47 @@ fn what_waits_for_an_attempt_gives_way_to_new_bodies() {
 mod bounds;
 mod dead_letters;
 mod held;
+
+/// Observations travel as records do, and what is lost of them is said: no record of a loss is made, and none is part of
+/// the law.
+#[test]
+fn lost_observations_are_logged_and_make_no_record() {
+    use crate::invocation::Trace;
+    use crate::observation::{Observation, What};
+    let observation = Observation {
+        what: What::Invocation,
+        request_id: "r-1".to_owned(),
+        end_ms: 10,
+        duration_ms: Some(4.0),
+        status: None,
+        failed: false,
+        cold_start: true,
+        error_type: String::new(),
+        memory_used: None,
+        trace: Some(Trace::parse("Root=1-5759e988-bd862e3fe1be46a994272793")),
+        span_id: String::new(),
+        overhead: None,
+    };
+    assert_eq!(observation.start_ms(), 6);
+    let mut bench = Bench::new(|_| {});
+    let port = Rc::try_unwrap(bench.port).expect("nobody else has it");
+    bench.port = Rc::new(port.of_observations());
+    bench.port.observe(&[observation.clone(), observation], 11);
+    let refused = Answer::After(Duration::ZERO, Verdict::Rejected("400".into()).into());
+    let (sink, seen) = ScriptedSink::new([Answer::unavailable(), refused]);
+    bench.run(sink, bench.drain_after(SECOND, SECOND));
+    assert_eq!(
+        *seen.calls.borrow(),
+        [[0, 1], [0, 1]],
+        "a failed attempt is repeated"
+    );
+    assert_eq!(bench.port.counts.generated.get(), 2);
+    assert_eq!(bench.port.counts.rejections()["400"], 2);
+    let said = bench.world.logged();
+    assert_eq!(said, ["ERROR sink `out` lost observations: 2 rejected_400"]);
+    let ledger = crate::ledger::Ledger::default();
+    assert_eq!(ledger.check_port(&bench.port), Ok(()));
+    let line = ledger.line_of("on", std::iter::once(&*bench.port));
+    let wanted = "\"sinks\":{},\"redactions\":{},\"observations\":{\"out\":{\"delivered\":0,";
+    assert!(line.contains(wanted) && line.ends_with("}}}"), "{line}");
+}

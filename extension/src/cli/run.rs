@@ -133,9 +133,10 @@ impl Run {
             let fetching = tapline_sinks::fetch_secrets(settings.secrets, world, identity, budget);
             tokio::task::spawn_local(fetching);
         }
-        let taps = self.open_ports(settings.sinks);
+        let (taps, observers) = self.open_ports(settings.sinks);
         let mut intake = Intake::new(&settings.receiver, self.identity.clone());
-        let mut pipeline = Pipeline::new(settings.stages, taps);
+        let mut pipeline = Pipeline::new(settings.stages, taps).with_observers(observers);
+        self.ports = pipeline.ports().cloned().collect();
         let mut decoder = Decoder::new(self.world.random());
         let mut input_error = None;
         loop {
@@ -157,28 +158,30 @@ impl Run {
     }
 
     /// The sinks, with queues and breakers that let nothing go: what is slow holds up the input instead.
-    fn open_ports(&mut self, plans: Vec<settings::SinkPlan>) -> Vec<Tap> {
+    fn open_ports(&mut self, plans: Vec<settings::SinkPlan>) -> (Vec<Tap>, Vec<Rc<Port>>) {
         let world: Rc<dyn World> = Rc::new(self.world.clone());
         let heirs: Vec<_> = plans.iter().map(|plan| plan.dead_letter).collect();
+        let mut observers = Vec::new();
         let taps: Vec<Tap> = plans
             .into_iter()
             .map(|mut plan| {
                 plan.delivery.queue_bytes_max = usize::MAX / 2;
                 plan.delivery.strikes_max = u32::MAX;
                 plan.delivery.bytes_per_hour = None;
-                open_port(
+                let (tap, more) = open_port(
                     plan,
                     false,
                     &world,
                     &self.budget,
                     &self.progress,
                     &self.identity,
-                )
+                );
+                observers.extend(more);
+                tap
             })
             .collect();
         link_dead_letters(&heirs, &taps);
-        self.ports = taps.iter().map(|tap| tap.port.clone()).collect();
-        taps
+        (taps, observers)
     }
 
     fn context(&self) -> Context<'_> {
@@ -223,6 +226,7 @@ impl Run {
             intake.apply(&mut batch);
             pipeline.process(batch, &self.context());
         }
+        pipeline.observe(&decoded.observations, self.world.wall_ms());
         pipeline.expire(&self.context());
     }
 
@@ -250,12 +254,8 @@ impl Run {
     }
 
     fn report(&self, input_error: Option<std::io::Error>) -> u8 {
-        let sinks: Vec<_> = self
-            .ports
-            .iter()
-            .map(|port| (port.name.as_str(), &port.counts))
-            .collect();
-        write_line(self.ledger.line("on", &sinks).as_bytes());
+        let ports = || self.ports.iter().map(|port| &**port);
+        write_line(self.ledger.line_of("on", ports()).as_bytes());
         let mut code = 0;
         if let Some(error) = input_error {
             code = failed(&format!("cannot read the input: {error}"));
@@ -266,12 +266,18 @@ impl Run {
                 self.ledger.malformed.get()
             ));
         }
-        for (name, counts) in sinks {
+        for port in ports() {
+            let (name, counts) = (&port.name, &port.counts);
             let lost = counts.rejected.get() + counts.drops().values().sum::<u64>();
             if lost > 0 {
-                code = failed(&format!("sink `{name}` did not take {lost} records"));
+                let what = if port.observes {
+                    "observations"
+                } else {
+                    "records"
+                };
+                code = failed(&format!("sink `{name}` did not take {lost} {what}"));
             }
-            if let Err(broken) = self.ledger.check(name, counts) {
+            if let Err(broken) = self.ledger.check_port(port) {
                 code = failed(&format!("the ledger does not add up: {broken}"));
             }
         }

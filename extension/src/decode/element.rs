@@ -8,6 +8,7 @@ use tapline_core::body::Body;
 use tapline_core::invocation::{self, Invocations, Slot, Trace};
 use tapline_core::json;
 use tapline_core::ledger::add;
+use tapline_core::observation::Observation;
 use tapline_core::platform::PlatformEvent;
 use tapline_core::recognise::{self, Recognised};
 use tapline_core::time;
@@ -29,7 +30,7 @@ pub(super) struct Builder<'a, 'c> {
     body: Arc<Body>,
     batch: Batch,
     context: &'a mut Context<'c>,
-    events: &'a mut Vec<PlatformEvent>,
+    heard: Heard<'a>,
     scratch: &'a mut Vec<u8>,
     /// What the batch's side holds for each invocation that its records were joined with.
     joined: Vec<(Slot, Ids)>,
@@ -37,6 +38,12 @@ pub(super) struct Builder<'a, 'c> {
     unknown: Option<Slice>,
     /// Bytes of binary text so far.
     binary_bytes: usize,
+}
+
+/// What the platform said in a body.
+pub(super) struct Heard<'a> {
+    pub events: &'a mut Vec<PlatformEvent>,
+    pub observations: &'a mut Vec<Observation>,
 }
 
 /// The ids of a record or of an invocation.
@@ -52,7 +59,7 @@ impl<'a, 'c> Builder<'a, 'c> {
         body: Body,
         arrived_ms: i64,
         context: &'a mut Context<'c>,
-        events: &'a mut Vec<PlatformEvent>,
+        heard: Heard<'a>,
         scratch: &'a mut Vec<u8>,
     ) -> Builder<'a, 'c> {
         let body = Arc::new(body);
@@ -63,7 +70,7 @@ impl<'a, 'c> Builder<'a, 'c> {
             body,
             batch,
             context,
-            events,
+            heard,
             scratch,
             joined: Vec::new(),
             arrival: None,
@@ -257,7 +264,10 @@ impl<'a, 'c> Builder<'a, 'c> {
         record.level = fields.level(kind);
         let event = fields.event(kind, &bytes[envelope.time.clone()], bytes);
         self.context.invocations.observe(&event);
-        self.events.push(event);
+        self.heard.events.push(event);
+        let time = &bytes[envelope.time.clone()];
+        let observation = fields.observation(kind, time, bytes, self.context.invocations);
+        self.heard.observations.extend(observation);
         let mut ids = Ids::default();
         if let Some(range) = fields.request_id {
             ids.request_id = match json::unescape(&bytes[range.clone()]) {

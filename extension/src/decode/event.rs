@@ -10,8 +10,10 @@
 
 use std::ops::Range;
 
+use tapline_core::invocation::{Invocations, Trace};
 use tapline_core::json;
 use tapline_core::level::Level;
+use tapline_core::observation::{Observation, What};
 use tapline_core::platform::{PlatformEvent, Status};
 use tapline_core::time;
 
@@ -33,6 +35,10 @@ pub(super) struct Fields {
     log_stream: Option<String>,
     has_runtime_version: bool,
     duration_ms: Option<f64>,
+    memory_mb: Option<f64>,
+    span_id: Option<String>,
+    error_type: Option<String>,
+    overhead: Option<(i64, f64)>,
     dropped: Option<f64>,
 }
 
@@ -58,9 +64,16 @@ impl Fields {
                     fields.has_runtime_version = text(raw).is_some_and(|text| !text.is_empty());
                 }
                 b"metrics" => {
+                    fields.memory_mb =
+                        member(bytes, value.clone(), "maxMemoryUsedMB").and_then(number);
                     fields.duration_ms = member(bytes, value, "durationMs").and_then(number)
                 }
-                b"tracing" => fields.trace = member(bytes, value, "value").and_then(text),
+                b"tracing" => {
+                    fields.span_id = member(bytes, value.clone(), "spanId").and_then(text);
+                    fields.trace = member(bytes, value, "value").and_then(text)
+                }
+                b"errorType" => fields.error_type = text(raw),
+                b"spans" => fields.overhead = overhead(bytes, value),
                 b"droppedRecords" => fields.dropped = number(raw),
                 _ => {}
             }
@@ -116,6 +129,57 @@ impl Fields {
         }
     }
 
+    /// What the event says in numbers, joined with what is known of its invocation by now; `None` for one that ends
+    /// nothing, and for one without a time.
+    pub fn observation(
+        &self,
+        kind: &[u8],
+        time: &[u8],
+        bytes: &[u8],
+        invocations: &Invocations,
+    ) -> Option<Observation> {
+        let what = match kind {
+            b"platform.initReport" => What::Init,
+            b"platform.restoreReport" => What::Restore,
+            b"platform.runtimeDone" => What::Invocation,
+            b"platform.report" => What::Report,
+            _ => return None,
+        };
+        let id = self.request_id.clone().map(|range| &bytes[range]);
+        let of_invocation = matches!(what, What::Invocation | What::Report);
+        let id = json::unescape(id.filter(|_| of_invocation).unwrap_or_default()).into_owned();
+        if of_invocation && id.is_empty() {
+            return None;
+        }
+        let invocation = invocations.get(invocations.by_request_id(&id));
+        let own = self.trace.as_deref().map(Trace::parse);
+        let is_span = |id: &&String| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+        Some(Observation {
+            what,
+            request_id: String::from_utf8_lossy(&id).into_owned(),
+            end_ms: time::parse_rfc3339_ms(time)?,
+            duration_ms: self.duration_ms,
+            status: self.status(),
+            failed: match invocation {
+                Some(invocation) => invocation.failed(),
+                None => self
+                    .status()
+                    .is_some_and(|status| status != Status::Success),
+            },
+            cold_start: invocation.is_some_and(|invocation| invocation.cold_start),
+            error_type: self.error_type.clone().unwrap_or_default(),
+            memory_used: self.memory_mb.map(|mb| (mb.max(0.0) * 1_048_576.0) as u64),
+            trace: own.or_else(|| invocation?.trace.clone()),
+            span_id: self
+                .span_id
+                .as_ref()
+                .filter(is_span)
+                .cloned()
+                .unwrap_or_default(),
+            overhead: self.overhead,
+        })
+    }
+
     fn status(&self) -> Option<Status> {
         self.status.as_deref().and_then(Status::from_word)
     }
@@ -150,6 +214,18 @@ impl Fields {
         };
         Some(level)
     }
+}
+
+/// The span `extensionOverhead` of a list: its start in milliseconds since 1970, and how long it took.
+fn overhead(bytes: &[u8], list: Range<usize>) -> Option<(i64, f64)> {
+    json::elements(bytes, list).find_map(|span| {
+        let part = |name| member(bytes, span.clone(), name);
+        let name = part("name").and_then(json::string_inside)?;
+        let start = part("start").and_then(json::string_inside)?;
+        let duration_ms = part("durationMs").and_then(number)?;
+        let start_ms = time::parse_rfc3339_ms(start)?;
+        (name == b"extensionOverhead").then_some((start_ms, duration_ms))
+    })
 }
 
 /// A member of an object; the last of equal keys wins.
@@ -265,6 +341,64 @@ mod tests {
                 PlatformEvent::Other,
                 "{id}"
             );
+        }
+    }
+
+    #[test]
+    fn what_ends_is_observed_in_numbers_and_joined_with_its_invocation() {
+        const TRACE: &str = r#""tracing":{"spanId":"6f1e2d3c4b5a6978","value":"Root=1-69573b95-2b7c9d0e4f61a83355c7e912;Sampled=1"}"#;
+        let mut invocations = Invocations::new(false, true);
+        let start = format!(r#"{{"requestId":"r-1",{TRACE}}}"#);
+        invocations.observe(&event("platform.start", &start));
+        invocations.observe_level(invocations.current(), Level::Error);
+        let observe = |kind: &str, record: &str| {
+            let fields = Fields::read(record.as_bytes(), 0..record.len());
+            let time = b"2030-01-01T00:00:00.500Z";
+            fields.observation(kind.as_bytes(), time, record.as_bytes(), &invocations)
+        };
+        let done = r#"{"requestId":"r-1","status":"success","metrics":{"durationMs":200.5}}"#;
+        let done = observe("platform.runtimeDone", done).unwrap();
+        assert_eq!(
+            (done.what, done.request_id.as_str()),
+            (What::Invocation, "r-1")
+        );
+        assert_eq!(done.start_ms(), 1_893_456_000_300);
+        assert!(done.failed && done.cold_start, "the handler threw");
+        assert_eq!(
+            done.trace.unwrap().trace_id,
+            "69573b952b7c9d0e4f61a83355c7e912"
+        );
+        let report = format!(
+            r#"{{"requestId":"r-1","metrics":{{"durationMs":115.3,"maxMemoryUsedMB":84}},{TRACE},
+            "spans":[{{"name":"other"}},{{"name":"extensionOverhead","start":"2030-01-01T00:00:00.100Z","durationMs":59.2}}]}}"#
+        );
+        let report = observe("platform.report", &report).unwrap();
+        assert_eq!(report.memory_used, Some(84 << 20));
+        assert_eq!(report.overhead, Some((1_893_456_000_100, 59.2)));
+        assert_eq!(report.span_id, "6f1e2d3c4b5a6978");
+        let init = observe(
+            "platform.initReport",
+            r#"{"status":"error","errorType":"X","metrics":{"durationMs":9}}"#,
+        );
+        let init = init.unwrap();
+        assert_eq!(
+            (init.what, init.failed, init.error_type.as_str()),
+            (What::Init, true, "X")
+        );
+        let restore = observe(
+            "platform.restoreReport",
+            r#"{"status":"success","spans":7,"tracing":{"spanId":"zz"}}"#,
+        );
+        assert_eq!(
+            restore.map(|restore| (restore.what, restore.span_id)),
+            Some((What::Restore, String::new()))
+        );
+        for (kind, record) in [
+            ("platform.start", start.as_str()),
+            ("platform.runtimeDone", "{}"),
+            ("platform.extension", "{}"),
+        ] {
+            assert_eq!(observe(kind, record), None, "{kind}");
         }
     }
 }

@@ -26,12 +26,13 @@ use tapline_core::budget::Charge;
 use tapline_core::invocation::Invocations;
 use tapline_core::ledger::{Ledger, add};
 use tapline_core::limits::REDELIVERY_WINDOW;
+use tapline_core::observation::Observation;
 use tapline_core::platform::PlatformEvent;
 use tapline_core::port::Identity;
 use tapline_core::world::Instant;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use element::Builder;
+use element::{Builder, Heard};
 use join::{Fragment, Next};
 pub use split::Form;
 use split::{Piece, Splitter};
@@ -67,6 +68,8 @@ pub struct Decoded {
     pub batches: Vec<Batch>,
     /// Its platform events, in order of appearance.
     pub events: Vec<PlatformEvent>,
+    /// What they say in numbers.
+    pub observations: Vec<Observation>,
 }
 
 /// Decodes bodies one after the other.
@@ -210,8 +213,12 @@ impl Decoder {
     ) {
         let (body, replaced) = Body::new(post.bytes, post.charge);
         add(&context.ledger.invalid_utf8, replaced);
-        let (scratch, events) = (&mut self.scratch, &mut decoded.events);
-        let mut builder = Builder::new(body, post.arrived_ms, context, events, scratch);
+        let heard = Heard {
+            events: &mut decoded.events,
+            observations: &mut decoded.observations,
+        };
+        let scratch = &mut self.scratch;
+        let mut builder = Builder::new(body, post.arrived_ms, context, heard, scratch);
         let body = builder.body();
         while let Some(piece) = splitter.next(body.bytes()) {
             match piece {

@@ -1,6 +1,7 @@
 //! Reading `[sink.NAME]`.
 
 use tapline_core::config::{Kind, Reader, Scope, Severity, Spanned, words_list};
+use tapline_core::expr::Expression;
 use tapline_core::port::DeliverySettings;
 use tapline_core::queue::Overflow;
 use tapline_core::registry::{Build, SinkKind};
@@ -67,16 +68,25 @@ fn plan(
     if let Some(kind) = kind {
         reader = reader.with_fields(kind.fields, fields::SINK);
     }
-    let when = build.expression(&reader, "when");
+    let mut when = build.expression(&reader, "when");
     let after = tap(&reader, transforms);
     if let Some(after) = after {
         check_redaction(&reader, after, transforms);
     }
-    let delivery = delivery(&reader);
+    let mut delivery = delivery(&reader);
     let sink = match kind.and_then(|kind| kind.build) {
         Some(make) => {
             let made = make(&reader, build);
             reader.finish();
+            if made.as_ref().is_some_and(|sink| !sink.takes_records()) {
+                // This holds for no record: all of them count as filtered.
+                when = Expression::parse("not exists(.a) and exists(.a)", &build.names).ok();
+            }
+            if let Some(timeout) = made.as_ref().and_then(|sink| sink.timeout())
+                && !reader.has("timeout")
+            {
+                delivery.timeout = timeout;
+            }
             made
         }
         None => {

@@ -212,12 +212,7 @@ fn an_error_inside_a_sink_disables_that_sink_alone() {
         assert_eq!(works, [false, true], "{line}");
         assert!(settings.diagnostics.has_errors(), "{line}");
     }
-    for kind in [
-        "",
-        "type = 'otlp'\n",
-        "type = 'absent'\n",
-        "type = 'hoel'\n",
-    ] {
+    for kind in ["", "type = 's3'\n", "type = 'absent'\n", "type = 'hoel'\n"] {
         let settings = runs(&format!("[sink.a]\n{kind}[sink.b]\ntype = 'hole'\n"));
         assert!(settings.sinks[0].sink.is_none(), "{kind}");
     }

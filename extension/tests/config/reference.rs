@@ -119,6 +119,25 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
     ("http", "tls.cert", "\"/var/task/client.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
+    ("otlp", "endpoint", "\"https://otlp.example.com:4318\""),
+    (
+        "otlp",
+        "logs_endpoint",
+        "\"https://logs.example.com/v1/logs\"",
+    ),
+    (
+        "otlp",
+        "metrics_endpoint",
+        "\"https://metrics.example.com/v1/metrics\"",
+    ),
+    (
+        "otlp",
+        "traces_endpoint",
+        "\"https://traces.example.com/v1/traces\"",
+    ),
+    ("otlp", "headers", "{ x-api-key = { env = \"API_KEY\" } }"),
+    ("otlp", "tls.ca", "\"/var/task/ca.pem\""),
+    ("otlp", "tls.key", "{ env = \"KEY\" }"),
 ];
 
 fn find(list: &[(&str, &str, &'static str)], table: &str, key: &str) -> Option<&'static str> {
@@ -221,7 +240,7 @@ fn sinks(out: &mut String) {
         }
         out.push_str(&format!(
             "[sink.{}]\ntype = \"{}\"\n",
-            ["out", "collector", "cw", "archive"][index],
+            ["out", "collector", "cw", "telemetry", "archive"][index],
             kind.name
         ));
         if index == 0 {

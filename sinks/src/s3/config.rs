@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use tapline_core::config::{Field, FieldKind, Fields, Kind, Reader, Severity, Spanned};
+use tapline_core::config::{Field, FieldKind, Fields, Reader, Spanned};
 use tapline_core::registry::Build;
 use tapline_core::sink::Sink;
 use tapline_core::template::{Allow, Template};
@@ -11,6 +11,7 @@ use tapline_core::template::{Allow, Template};
 use super::object::{Checksum, Object, Plan};
 use super::{S3, S3Sink};
 use crate::shared::aws;
+use crate::shared::headers::not_built;
 use crate::shared::signed::Signed;
 use crate::shared::sigv4::Scope;
 use crate::shared::url;
@@ -215,15 +216,7 @@ fn read_plan(reader: &Reader<'_>, build: &Build<'_>) -> Option<Plan> {
 /// Whether no two objects of any environment can have the same key.
 fn is_unique(reader: &Reader<'_>, source: &Spanned<String>, key: Option<&Template>) -> bool {
     if source.value.ends_with(".zst") {
-        let message = "objects of S3 compressed by zstd are not in this version";
-        let help = "write the suffix `.gz`, or none";
-        reader.report(
-            Severity::Error,
-            Kind::NotBuilt,
-            source.span.clone(),
-            message,
-            help,
-        );
+        not_built(reader, source.span.clone(), "the suffix `.zst`");
         return false;
     }
     if key.is_none() {

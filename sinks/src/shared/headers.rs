@@ -1,7 +1,9 @@
 //! The headers and credentials that a sink's table sets.
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use tapline_core::config::{Data, Field, FieldKind, Fields, Reader, Secret, Spanned};
+use tapline_core::config::{
+    Data, Field, FieldKind, Fields, Kind, Reader, Secret, Severity, Spanned,
+};
 
 use super::aws;
 use super::signed::Signed;
@@ -78,8 +80,33 @@ const BASIC_FIELDS: Fields = &[
     },
 ];
 
+/// Whether a header, named in lower case, cannot be set.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
 /// Reads the headers under `headers` and the credentials under `auth`. `None` after it reported what is wrong.
 pub(crate) fn read(reader: &Reader<'_>) -> Option<HeaderMap> {
+    let headers = read_map(reader);
+    if !reader.has("auth") {
+        return headers;
+    }
+    let authorization = read_auth(reader);
+    let mut headers = headers?;
+    if let Some(None) = authorization {
+        return Some(headers);
+    }
+    if let (true, Some(span)) = (headers.contains_key(AUTHORIZATION), reader.key_span("auth")) {
+        let help = "leave out `auth` or the header `authorization`";
+        reader.error(span, "`auth` and `headers` both set `authorization`", help);
+        return None;
+    }
+    headers.insert(AUTHORIZATION, authorization??);
+    Some(headers)
+}
+
+/// Reads the headers under `headers`. `None` after it reported what is wrong.
+pub(crate) fn read_map(reader: &Reader<'_>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     let secrets = reader.map_of_secrets("headers");
     // What is missing of them was reported.
@@ -90,19 +117,6 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<HeaderMap> {
     };
     for (name, secret) in &secrets {
         right &= add(reader, &mut headers, name, secret);
-    }
-    if reader.has("auth") {
-        let authorization = read_auth(reader);
-        if let Some(None) = authorization {
-            return right.then_some(headers);
-        }
-        let authorization = authorization.flatten();
-        if let (true, Some(span)) = (headers.contains_key(AUTHORIZATION), reader.key_span("auth")) {
-            let help = "leave out `auth` or the header `authorization`";
-            reader.error(span, "`auth` and `headers` both set `authorization`", help);
-            right = false;
-        }
-        headers.insert(AUTHORIZATION, authorization?);
     }
     right.then_some(headers)
 }
@@ -119,7 +133,7 @@ fn add(
         reader.error(name.span.clone(), "this is no name of a header", help);
         return false;
     };
-    if RESERVED.contains(&header.as_str()) {
+    if is_reserved(header.as_str()) {
         let message = format!("the header `{header}` is set by Tapline alone");
         reader.error(name.span.clone(), message, "leave it out");
         return false;
@@ -226,6 +240,14 @@ pub(crate) fn read_signed(reader: &Reader<'_>) -> Option<Option<Signed>> {
         service: service.value,
     };
     Some(Some(Signed::new(scope, provider?)))
+}
+
+/// Reports a key or value that the contract knows and this version does not.
+#[allow(dead_code, reason = "which sinks lack something depends on the build")]
+pub(crate) fn not_built(reader: &Reader<'_>, span: std::ops::Range<usize>, what: &str) {
+    let message = format!("{what} is not in this version");
+    let help = "leave it out";
+    reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
 }
 
 /// Bytes as Base64; see [`base64_into`].

@@ -211,10 +211,25 @@ impl Client {
         (fresh && live.is_open().await).then_some(live)
     }
 
-    async fn connect(&mut self, world: &dyn World) -> Result<Live, Failure> {
+    /// A fresh connection, with TLS where the URL asks for it; through a proxy it is a tunnel always.
+    #[allow(dead_code, reason = "for protocols other than HTTP/1.1")]
+    pub async fn dial(&mut self, world: &dyn World) -> Result<Box<dyn Stream>, Failure> {
         let deadline = world.now() + self.connect_timeout;
+        let dialing = async {
+            match self.open(world).await? {
+                (stream, None) => Ok(stream),
+                (stream, Some(proxy)) => proxy.tunnel(stream, &self.url).await,
+            }
+        };
+        before(world, deadline, dialing)
+            .await
+            .unwrap_or(Err(Failure::unanswered("connect_timeout")))
+    }
+
+    async fn connect(&mut self, world: &dyn World) -> Result<Live, Failure> {
         // Read before the first packet: a freeze while connecting makes the connection suspect too.
         let thaws = world.thaws();
+        let deadline = world.now() + self.connect_timeout;
         let (stream, forwarded) = match before(world, deadline, self.open(world)).await {
             Some(opened) => opened?,
             None => return Err(Failure::unanswered("connect_timeout")),

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const READ_BYTES_MAX: usize = 8 << 10;
 
 /// A connection that counts what it reads.
-pub(super) struct Io {
+pub(crate) struct Io {
     stream: Box<dyn Stream>,
     received: Rc<Cell<u64>>,
 }

@@ -14,10 +14,11 @@ pub(crate) mod fault;
 pub(crate) mod gzip;
 pub(crate) mod headers;
 pub(crate) mod http;
-mod io;
+pub(crate) mod io;
 pub(crate) mod late;
+pub(crate) mod packer;
 mod proxy;
-mod retry_after;
+pub(crate) mod retry_after;
 pub(crate) mod signed;
 pub(crate) mod sigv4;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tapline_core::time;
 /// the two older forms of a date. `None` for anything else. There is no upper bound here; the retry policy has one.
 ///
 /// Source: RFC 9110 §10.2.3 and §5.6.7, read 2026-11-23.
-pub(super) fn parse(value: &[u8], wall_ms: i64) -> Option<Duration> {
+pub(crate) fn parse(value: &[u8], wall_ms: i64) -> Option<Duration> {
     let text = std::str::from_utf8(value).ok()?.trim_ascii();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // Too many digits for 64 bits are many seconds.

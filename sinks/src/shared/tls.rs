@@ -94,6 +94,8 @@ pub(crate) struct Tls {
     ca: Option<PathBuf>,
     identity: Option<Identity>,
     connector: Option<TlsConnector>,
+    /// HTTP/2 is asked for, in place of HTTP/1.1.
+    http2: bool,
     /// What went wrong was named.
     named: bool,
 }
@@ -120,6 +122,14 @@ impl Tls {
         Tls {
             ca: self.ca.clone(),
             ..Tls::default()
+        }
+    }
+
+    /// The same for connections that will speak HTTP/2.
+    pub fn over_http2(self) -> Tls {
+        Tls {
+            http2: true,
+            ..self
         }
     }
 
@@ -152,7 +162,8 @@ impl Tls {
         let connector = match &self.connector {
             Some(connector) => connector.clone(),
             None => {
-                let built = connector(self.ca.as_deref(), self.identity.as_ref())?;
+                let protocol: &[u8] = if self.http2 { b"h2" } else { b"http/1.1" };
+                let built = connector(self.ca.as_deref(), self.identity.as_ref(), protocol)?;
                 self.connector.insert(built).clone()
             }
         };
@@ -177,7 +188,11 @@ fn word_of(error: &std::io::Error) -> &'static str {
     }
 }
 
-fn connector(ca: Option<&Path>, identity: Option<&Identity>) -> Result<TlsConnector, Trouble> {
+fn connector(
+    ca: Option<&Path>,
+    identity: Option<&Identity>,
+    protocol: &[u8],
+) -> Result<TlsConnector, Trouble> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(path) = ca {
@@ -198,7 +213,7 @@ fn connector(ca: Option<&Path>, identity: Option<&Identity>) -> Result<TlsConnec
                 .map_err(|error| Trouble::files(format!("`cert` and `key` do not fit: {error}")))?
         }
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
     Ok(TlsConnector::from(Arc::new(config)))
 }

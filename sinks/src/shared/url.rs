@@ -22,8 +22,10 @@ pub(crate) struct Url {
 /// What is wrong with a URL, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
-    message: &'static str,
-    help: &'static str,
+    /// What it is.
+    pub message: &'static str,
+    /// What to write instead.
+    pub help: &'static str,
 }
 
 /// Reads a key of kind text as a URL, and reports what is wrong with it without showing credentials.

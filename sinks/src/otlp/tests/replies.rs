@@ -1,0 +1,164 @@
+//! Every status of gRPC has one meaning.
+
+use hyper::StatusCode;
+
+use super::*;
+use crate::otlp::answer::Remark;
+use crate::otlp::reply::Reply;
+
+fn reply(pairs: &[(&'static str, &str)], body: &[u8]) -> Reply {
+    reply_over(200, pairs, body)
+}
+
+fn reply_over(http: u16, pairs: &[(&'static str, &str)], body: &[u8]) -> Reply {
+    let mut trailers = HeaderMap::new();
+    for (name, value) in pairs {
+        trailers.insert(*name, HeaderValue::from_str(value).unwrap());
+    }
+    let mut reply = Reply::new(StatusCode::from_u16(http).unwrap(), HeaderMap::new());
+    reply.trailers(trailers);
+    reply.body = body.to_vec();
+    reply
+}
+
+fn retry(why: &'static str, after: Option<Duration>) -> Verdict {
+    Verdict::Retry {
+        why: why.into(),
+        after,
+        answered: true,
+    }
+}
+
+/// `Status{code: 8, details: [Any{"type.googleapis.com/google.rpc.RetryInfo", RetryInfo{1.5 s}}]}` as protoc encodes it.
+const DETAILS: &str =
+    "CAgaNgoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIKCggIARCAyrXuAQ";
+
+#[test]
+fn every_code_is_tried_again_or_rejected_as_the_protocol_says() {
+    let rejected = |name: &'static str| Verdict::Rejected(name.into());
+    let rows = [
+        ("1", retry("CANCELLED", None)),
+        ("2", rejected("UNKNOWN")),
+        ("3", rejected("INVALID_ARGUMENT")),
+        ("4", retry("DEADLINE_EXCEEDED", None)),
+        ("5", rejected("NOT_FOUND")),
+        ("6", rejected("ALREADY_EXISTS")),
+        ("7", rejected("PERMISSION_DENIED")),
+        ("8", rejected("RESOURCE_EXHAUSTED")),
+        ("9", rejected("FAILED_PRECONDITION")),
+        ("10", retry("ABORTED", None)),
+        ("11", retry("OUT_OF_RANGE", None)),
+        ("12", rejected("UNIMPLEMENTED")),
+        ("13", rejected("INTERNAL")),
+        ("14", retry("UNAVAILABLE", None)),
+        ("15", retry("DATA_LOSS", None)),
+        ("16", rejected("UNAUTHENTICATED")),
+        ("17", rejected("UNKNOWN")),
+        ("x", rejected("UNKNOWN")),
+    ];
+    for (code, wanted) in rows {
+        let Meaning { outcome, remark } = reply(&[("grpc-status", code)], b"").meaning(3);
+        assert_eq!(outcome.verdict, wanted, "{code}");
+        assert_eq!(
+            remark.is_some(),
+            matches!(wanted, Verdict::Rejected(_)),
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn an_exhausted_server_is_tried_again_only_where_it_says_when() {
+    let pairs = [("grpc-status", "8"), ("grpc-status-details-bin", DETAILS)];
+    let after = Some(Duration::from_millis(1_500));
+    assert_eq!(
+        reply(&pairs, b"").meaning(1).outcome.verdict,
+        retry("RESOURCE_EXHAUSTED", after)
+    );
+    let padded = format!("{DETAILS}==");
+    let pairs = [("grpc-status", "14"), ("grpc-status-details-bin", &padded)];
+    assert_eq!(
+        reply(&pairs, b"").meaning(1).outcome.verdict,
+        retry("UNAVAILABLE", after)
+    );
+    for broken in ["", "%", "CAga", "////"] {
+        let pairs = [("grpc-status", "14"), ("grpc-status-details-bin", broken)];
+        assert_eq!(
+            reply(&pairs, b"").meaning(1).outcome.verdict,
+            retry("UNAVAILABLE", None)
+        );
+    }
+}
+
+#[test]
+fn a_message_that_is_too_large_is_halved() {
+    let words = [
+        (
+            "8",
+            "grpc: received message larger than max (5000000 vs. 4194304)",
+        ),
+        (
+            "8",
+            "SERVER: Received message larger than max (5000000 vs. 4194304)",
+        ),
+        (
+            "11",
+            "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
+        ),
+    ];
+    for (code, words) in words {
+        let pairs = [("grpc-status", code), ("grpc-message", words)];
+        assert_eq!(
+            reply(&pairs, b"").meaning(1).outcome.verdict,
+            Verdict::TooLarge,
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn without_a_status_that_of_http_stands_for_one() {
+    let rows = [
+        (200, retry("UNAVAILABLE", None)),
+        (400, Verdict::Rejected("INTERNAL".into())),
+        (401, Verdict::Rejected("UNAUTHENTICATED".into())),
+        (403, Verdict::Rejected("PERMISSION_DENIED".into())),
+        (404, Verdict::Rejected("UNIMPLEMENTED".into())),
+        (429, retry("UNAVAILABLE", None)),
+        (500, Verdict::Rejected("UNKNOWN".into())),
+        (503, retry("UNAVAILABLE", None)),
+    ];
+    for (http, wanted) in rows {
+        assert_eq!(
+            reply_over(http, &[], b"").meaning(1).outcome.verdict,
+            wanted,
+            "{http}"
+        );
+    }
+}
+
+#[test]
+fn a_success_counts_what_it_says_was_rejected() {
+    let ok = [("grpc-status", "0")];
+    let rows: [(&[u8], usize, Option<Remark>); 4] = [
+        (b"\0\0\0\0\0", 0, None),
+        (
+            b"\0\0\0\0\x09\x0a\x07\x08\x02\x12\x03bad",
+            2,
+            Some(Remark::Rejected(2, "bad".into())),
+        ),
+        (b"\x01\0\0\0\x01x", 0, Some(Remark::Foreign)),
+        (b"", 0, Some(Remark::Foreign)),
+    ];
+    for (body, rejected, remark) in rows {
+        let meaning = reply(&ok, body).meaning(3);
+        assert_eq!(meaning.outcome.verdict, Verdict::Accepted);
+        assert_eq!(
+            (meaning.outcome.exceptions.len(), meaning.remark),
+            (rejected, remark)
+        );
+    }
+    let pairs = [("grpc-status", "3"), ("grpc-message", "no%20such field%0A")];
+    let wanted = Remark::Refused("INVALID_ARGUMENT".into(), "no such field\n".into());
+    assert_eq!(reply(&pairs, b"").meaning(1).remark, Some(wanted));
+}
