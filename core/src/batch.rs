@@ -343,9 +343,15 @@ impl Batch {
 
     /// The chosen records in a body of their own, so that the large one can go.
     pub fn compact(&self, chosen: impl Iterator<Item = usize>) -> Batch {
+        self.gather(chosen.map(|position| (self, position)))
+    }
+
+    /// The chosen records of several batches of the same life in one body. They count as arrived with this batch.
+    pub fn gather<'a>(&self, chosen: impl Iterator<Item = (&'a Batch, usize)>) -> Batch {
         let mut bytes = Vec::new();
         let mut records = Vec::new();
-        for record in chosen.filter_map(|position| self.records.get(position)) {
+        let known = chosen.filter_map(|(batch, at)| Some((batch, batch.records.get(at)?)));
+        for (batch, record) in known {
             let mut copy = record.clone();
             for slice in [
                 &mut copy.time,
@@ -357,7 +363,7 @@ impl Batch {
                 &mut copy.attributes,
             ] {
                 let start = bytes.len();
-                bytes.extend_from_slice(self.bytes(*slice));
+                bytes.extend_from_slice(batch.bytes(*slice));
                 *slice = Slice::of_body(start..bytes.len());
             }
             records.push(copy);

@@ -34,6 +34,7 @@ pub mod level;
 pub mod limits;
 pub mod line;
 pub mod observation;
+mod parcel;
 pub mod pipeline;
 pub mod platform;
 pub mod port;

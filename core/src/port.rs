@@ -19,6 +19,7 @@ use crate::ledger::{DropReason, SinkCounts, add, subtract};
 use crate::limits::{DEAD_LETTER_TIME, LANE_BATCHES_MAX, LOSS_REPORT_TIME};
 use crate::line;
 use crate::observation::Observation;
+use crate::parcel;
 use crate::queue::{Overflow, Queue};
 use crate::sink::{Parcel, Selection};
 use crate::time;
@@ -304,6 +305,9 @@ impl Port {
             return;
         }
         let (lane, weight) = (parcel.lane, parcel.weight);
+        if self.queue.is_full(lane) {
+            self.join_small(lane);
+        }
         for lost in self
             .queue
             .push(lane, weight, parcel, self.settings.overflow)
@@ -312,6 +316,21 @@ impl Port {
         }
         if self.wants_to_send() {
             self.bell.ring();
+        }
+    }
+
+    /// Makes slots of a lane free: many small parcels, as many short invocations leave them, become few.
+    fn join_small(&self, lane: Lane) {
+        let mut parcels = Vec::new();
+        while let Some(parcel) = self.queue.evict(lane) {
+            parcels.push(parcel);
+        }
+        for parcel in parcel::join_small(parcels) {
+            // What has just come out fits in again.
+            let refused = Overflow::DropNewest;
+            for lost in self.queue.push(lane, parcel.weight, parcel, refused) {
+                self.lose(&Selection::of_parcel(&lost), DropReason::QueueFull, 0);
+            }
         }
     }
 

@@ -45,6 +45,7 @@ pub struct Queue<T> {
     lanes: [Channel<Entry<T>>; 3],
     weights: [AtomicUsize; 3],
     weight_max: usize,
+    slots: usize,
     waiting: Channel<Waker>,
 }
 
@@ -57,6 +58,7 @@ impl<T> Queue<T> {
             lanes: std::array::from_fn(|_| Channel::new(slots)),
             weights: std::array::from_fn(|_| AtomicUsize::new(0)),
             weight_max,
+            slots,
             waiting: Channel::new(1),
         }
     }
@@ -165,6 +167,11 @@ impl<T> Queue<T> {
     /// Takes the oldest value of one lane.
     pub fn evict(&self, lane: Lane) -> Option<T> {
         self.take(lane)
+    }
+
+    /// Whether a lane has no free slot.
+    pub fn is_full(&self, lane: Lane) -> bool {
+        self.lanes[lane as usize].len() >= self.slots
     }
 
     /// The weight of all that waits.

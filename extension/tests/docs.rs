@@ -38,8 +38,8 @@ fn text(path: &Path) -> String {
 
 /// Every variable is set, and long enough for a hash key, but for AWS's own and those that OpenTelemetry gives a form.
 fn environment(name: &str) -> Option<String> {
-    let own = ["AWS_", "OTEL_"];
-    (!own.iter().any(|prefix| name.starts_with(prefix))).then(|| "not-a-secret-".repeat(3))
+    let own = name.starts_with("AWS_") || name.starts_with("OTEL_");
+    (!own).then(|| "not-a-secret-".repeat(3))
 }
 
 fn kinds() -> Kinds {

@@ -15,12 +15,13 @@
 //! - 401, 403, 404, 407: said once, loudly; the records are kept and tried again every few minutes.
 //! - other statuses, redirects too: rejected, with the status as reason. With `auth.sigv4` the error code decides
 //!   first: throttling that comes as 400 is tried again, and refused credentials or permissions are denied like 403.
-//! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again.
+//! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again; a certificate that is not
+//!   trusted or a proxy that lets nobody in: as 403.
 //!
 //! # Limits
 //!
 //! `batch.bytes` counts records before encoding and compression. An encoded request is held once, compressed twice,
-//! until its answer. No proxy, no HTTP/2, no client certificates; see [`crate::shared::http`] for what is read of an
+//! until its answer. No HTTP/2; see [`crate::shared::http`] for what is read of an
 //! answer.
 
 use std::time::Duration;

@@ -51,8 +51,8 @@ mod secrets;
     not(all(
         feature = "http",
         feature = "cloudwatch",
-        feature = "s3",
-        feature = "otlp"
+        feature = "otlp",
+        feature = "s3"
     )),
     allow(
         dead_code,
@@ -82,14 +82,14 @@ const KINDS: &[SinkKind] = &[
     cloudwatch::KIND,
     #[cfg(not(feature = "cloudwatch"))]
     absent("cloudwatch"),
-    #[cfg(feature = "s3")]
-    s3::KIND,
-    #[cfg(not(feature = "s3"))]
-    absent("s3"),
     #[cfg(feature = "otlp")]
     otlp::KIND,
     #[cfg(not(feature = "otlp"))]
     absent("otlp"),
+    #[cfg(feature = "s3")]
+    s3::KIND,
+    #[cfg(not(feature = "s3"))]
+    absent("s3"),
 ];
 
 /// Every kind of sink, those included whose feature is not in this build.
@@ -134,8 +134,8 @@ pub fn presets() -> impl Iterator<Item = (&'static str, tapline_core::config::Fi
 #[cfg(not(all(
     feature = "http",
     feature = "cloudwatch",
-    feature = "s3",
-    feature = "otlp"
+    feature = "otlp",
+    feature = "s3"
 )))]
 const fn absent(name: &'static str) -> SinkKind {
     SinkKind {

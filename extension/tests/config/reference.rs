@@ -117,6 +117,7 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ("cloudwatch", "external_id", "\"tapline\""),
     ("http", "preset", "\"loki\""),
     ("http", "tls.ca", "\"/var/task/ca.pem\""),
+    ("http", "tls.cert", "\"/var/task/client.pem\""),
     ("http", "tls.key", "{ env = \"KEY\" }"),
     ("otlp", "endpoint", "\"https://otlp.example.com:4318\""),
     (
@@ -136,6 +137,7 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ),
     ("otlp", "headers", "{ x-api-key = { env = \"API_KEY\" } }"),
     ("otlp", "tls.ca", "\"/var/task/ca.pem\""),
+    ("otlp", "tls.cert", "\"/var/task/client.pem\""),
     ("otlp", "tls.key", "{ env = \"KEY\" }"),
 ];
 
@@ -239,7 +241,7 @@ fn sinks(out: &mut String) {
         }
         out.push_str(&format!(
             "[sink.{}]\ntype = \"{}\"\n",
-            ["out", "collector", "cw", "archive", "telemetry"][index],
+            ["out", "collector", "cw", "telemetry", "archive"][index],
             kind.name
         ));
         if index == 0 {

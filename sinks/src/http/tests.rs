@@ -1,10 +1,7 @@
 use std::io::Read as _;
-use std::sync::Arc;
 
 use tapline_core::budget::Budget;
 use tapline_core::config::{Context, Document};
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
 
 use super::*;
 use crate::shared::test_server::Step::*;
@@ -13,6 +10,8 @@ use crate::test_world::{TestWorld, selection};
 
 mod config;
 mod presets;
+mod proxy;
+mod tls;
 
 const OK: Step = Say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
 const TEXTS: [&str; 2] = ["one", "two\nlines"];
@@ -470,118 +469,6 @@ async fn buffers_are_charged_while_held_and_used_again() {
     assert!(budget.used() < 512 << 10, "{}", budget.used());
     drop(sink);
     assert_eq!(budget.used(), 0);
-}
-
-/// A server for `localhost` and the file with the CA that vouches for it.
-fn authority() -> (Arc<ServerConfig>, tempfile::Ca) {
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca = rcgen::CertifiedIssuer::self_signed(params, ca_key).unwrap();
-    let key = rcgen::KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned()];
-    let params = rcgen::CertificateParams::new(names).unwrap();
-    let certificate = params.signed_by(&key, &ca).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            key.serialize_der().try_into().unwrap(),
-        )
-        .unwrap();
-    (Arc::new(config), tempfile::Ca::new(&ca.pem()))
-}
-
-/// A file that is gone with its test.
-mod tempfile {
-    use std::path::PathBuf;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    pub struct Ca(pub PathBuf);
-
-    impl Ca {
-        pub fn new(pem: &str) -> Ca {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            // Relaxed: only the number matters.
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let name = format!("tapline-ca-{}-{number}.pem", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            std::fs::write(&path, pem).unwrap();
-            Ca(path)
-        }
-    }
-
-    impl Drop for Ca {
-        fn drop(&mut self) {
-            std::fs::remove_file(&self.0).unwrap();
-        }
-    }
-}
-
-fn secure(server: &Server, host: &str, ca: Option<&tempfile::Ca>) -> Http {
-    let tls = ca.map_or(String::new(), |ca| {
-        format!("tls = {{ ca = \"{}\" }}", ca.0.display())
-    });
-    sink(&format!(
-        "url = \"https://{host}:{}/in\"\n{tls}",
-        server.port
-    ))
-    .unwrap()
-}
-
-#[tokio::test]
-async fn a_private_authority_is_trusted_where_it_is_named() {
-    let (config, ca) = authority();
-    let server = Server::start_with(vec![vec![Take, OK, Take, OK]], Some(config)).await;
-    let (world, mut sink) = (TestWorld::new(), secure(&server, "localhost", Some(&ca)));
-    for _ in 0..2 {
-        assert_eq!(deliver(&mut sink, &world).await, Verdict::Accepted);
-    }
-    assert_eq!((world.connects.get(), server.requests().len()), (1, 2));
-    assert!(world.messages.borrow().is_empty());
-}
-
-#[tokio::test]
-async fn a_certificate_that_proves_nothing_sends_nothing_and_is_named_once() {
-    let (config, ca) = authority();
-    let (empty, nonsense) = (
-        tempfile::Ca::new(""),
-        tempfile::Ca::new("-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\n"),
-    );
-    let missing = tempfile::Ca::new("");
-    let rows = [
-        ("localhost", None, "UnknownIssuer"),
-        ("wrong.example", Some(&ca), "not valid for name"),
-        ("localhost", Some(&empty), "holds no certificate"),
-        ("localhost", Some(&nonsense), "is no PEM file"),
-        ("localhost", Some(&missing), "cannot be read"),
-    ];
-    let server = Server::start_with(vec![vec![Take, OK]; 10], Some(config)).await;
-    for (host, ca, message) in rows {
-        let world = TestWorld::new();
-        let mut sink = secure(&server, host, ca);
-        if message == "cannot be read" {
-            std::fs::remove_file(&missing.0).unwrap();
-        }
-        for _ in 0..2 {
-            assert_eq!(deliver(&mut sink, &world).await, retry("tls", None, false));
-        }
-        let messages = world.messages.borrow();
-        assert_eq!(messages.len(), 1, "{messages:?}");
-        assert!(messages[0].contains(message), "{messages:?}");
-    }
-    std::fs::write(&missing.0, "").unwrap();
-    assert!(server.requests().is_empty());
-}
-
-#[tokio::test]
-async fn a_server_without_tls_is_no_destination_for_https() {
-    let server = Server::start(vec![vec![Say("HTTP/1.1 400 Plain\r\n\r\n")]]).await;
-    let mut sink = secure(&server, "localhost", None);
-    let verdict = deliver(&mut sink, &TestWorld::new()).await;
-    assert_eq!(verdict, retry("tls", None, false));
 }
 
 /// A world with credentials in its environment.

@@ -242,20 +242,12 @@ pub(crate) fn read_signed(reader: &Reader<'_>) -> Option<Option<Signed>> {
     Some(Some(Signed::new(scope, provider?)))
 }
 
-/// Reports a key that the contract knows and this version does not.
+/// Reports a key or value that the contract knows and this version does not.
+#[allow(dead_code, reason = "which sinks lack something depends on the build")]
 pub(crate) fn not_built(reader: &Reader<'_>, span: std::ops::Range<usize>, what: &str) {
     let message = format!("{what} is not in this version");
     let help = "leave it out";
     reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
-}
-
-/// Reports a key that the contract knows and this version does not, where it is there. Says whether it is.
-pub(crate) fn refuse(reader: &Reader<'_>, key: &str) -> bool {
-    let span = reader.key_span(key);
-    if let Some(span) = span.clone() {
-        not_built(reader, span, &format!("`{key}`"));
-    }
-    span.is_some()
 }
 
 /// Bytes as Base64; see [`base64_into`].

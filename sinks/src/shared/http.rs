@@ -21,13 +21,14 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
-use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use tapline_core::sink::{Call, Verdict};
 use tapline_core::world::{Instant, Stream, World, before};
 
 use super::io::Io;
 use super::late::LateHeaders;
+use super::proxy::{self, Proxy};
 use super::tls::Tls;
 use super::url::Url;
 
@@ -53,6 +54,8 @@ pub(crate) struct Client {
     url: Url,
     connect_timeout: Duration,
     tls: Tls,
+    /// For a proxy that is spoken to by TLS itself.
+    proxy_tls: Tls,
     kept: Option<Live>,
     answer_bytes_max: usize,
     late: LateHeaders,
@@ -88,7 +91,7 @@ pub(crate) struct Answer {
 /// Why nothing came back.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// A word: `connect`, `connect_timeout`, `tls`, `closed`, `malformed`.
+    /// A word: `connect`, `connect_timeout`, `tls`, `closed`, `malformed`, `proxy`, or one that lasts.
     pub why: &'static str,
     /// At least one byte came back.
     pub answered: bool,
@@ -104,8 +107,16 @@ impl Failure {
     }
 }
 
+/// Failures that do not pass by themselves: somebody has to put a certificate, a key or a proxy right.
+const LASTING: [&str; 4] = ["certificate", "tls_files", "proxy_variable", "proxy_denied"];
+
 impl From<Failure> for Verdict {
     fn from(failure: Failure) -> Verdict {
+        if LASTING.contains(&failure.why) {
+            return Verdict::Denied {
+                why: failure.why.into(),
+            };
+        }
         Verdict::Retry {
             why: failure.why.into(),
             after: None,
@@ -133,6 +144,7 @@ impl Client {
         Client {
             url,
             connect_timeout,
+            proxy_tls: tls.without_identity(),
             tls,
             kept: None,
             answer_bytes_max: ANSWER_BYTES_MAX,
@@ -199,10 +211,17 @@ impl Client {
         (fresh && live.is_open().await).then_some(live)
     }
 
-    /// A fresh connection, with TLS where the URL asks for it.
+    /// A fresh connection, with TLS where the URL asks for it; through a proxy it is a tunnel always.
+    #[allow(dead_code, reason = "for protocols other than HTTP/1.1")]
     pub async fn dial(&mut self, world: &dyn World) -> Result<Box<dyn Stream>, Failure> {
         let deadline = world.now() + self.connect_timeout;
-        before(world, deadline, self.open(world))
+        let dialing = async {
+            match self.open(world).await? {
+                (stream, None) => Ok(stream),
+                (stream, Some(proxy)) => proxy.tunnel(stream, &self.url).await,
+            }
+        };
+        before(world, deadline, dialing)
             .await
             .unwrap_or(Err(Failure::unanswered("connect_timeout")))
     }
@@ -210,7 +229,11 @@ impl Client {
     async fn connect(&mut self, world: &dyn World) -> Result<Live, Failure> {
         // Read before the first packet: a freeze while connecting makes the connection suspect too.
         let thaws = world.thaws();
-        let stream = self.dial(world).await?;
+        let deadline = world.now() + self.connect_timeout;
+        let (stream, forwarded) = match before(world, deadline, self.open(world)).await {
+            Some(opened) => opened?,
+            None => return Err(Failure::unanswered("connect_timeout")),
+        };
         let received = Rc::new(Cell::new(0));
         let (sender, connection) = Builder::new()
             .max_buf_size(HEAD_BYTES_MAX)
@@ -221,22 +244,37 @@ impl Client {
             sender,
             connection: Box::pin(connection),
             received,
+            forwarded,
             ended: false,
             thaws,
             used: world.now(),
         })
     }
 
-    async fn open(&mut self, world: &dyn World) -> Result<Box<dyn Stream>, Failure> {
-        let stream = world
-            .connect(&self.url.host, self.url.port)
+    /// Opens a connection. The second value is the proxy that forwards requests, where one does.
+    async fn open(
+        &mut self,
+        world: &dyn World,
+    ) -> Result<(Box<dyn Stream>, Option<Proxy>), Failure> {
+        let proxy = proxy::route(world, &self.url)?;
+        let near = proxy.as_ref().map_or(&self.url, |proxy| &proxy.url);
+        let mut stream = world
+            .connect(&near.host, near.port)
             .await
             .map_err(|_| Failure::unanswered("connect"))?;
-        if self.url.https {
-            self.tls.wrap(world, &self.url.host, stream).await
-        } else {
-            Ok(stream)
+        if let Some(proxy) = proxy {
+            if proxy.url.https {
+                stream = self.proxy_tls.wrap(world, &proxy.url.host, stream).await?;
+            }
+            if !self.url.https {
+                return Ok((stream, Some(proxy)));
+            }
+            stream = proxy.tunnel(stream, &self.url).await?;
         }
+        if self.url.https {
+            stream = self.tls.wrap(world, &self.url.host, stream).await?;
+        }
+        Ok((stream, None))
     }
 
     async fn exchange(
@@ -246,7 +284,7 @@ impl Client {
         outgoing: &Outgoing,
     ) -> Result<Answer, Failure> {
         let received = live.received.get();
-        let request = self.request(outgoing);
+        let request = self.request(outgoing, live.forwarded.as_ref())?;
         let answer = match live.head(request).await {
             Ok(answer) => answer,
             Err(why) => {
@@ -274,15 +312,33 @@ impl Client {
         })
     }
 
-    fn request(&self, outgoing: &Outgoing) -> Request<Full<Bytes>> {
+    fn request(
+        &self,
+        outgoing: &Outgoing,
+        proxy: Option<&Proxy>,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
         let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = outgoing.method.clone();
-        *request.uri_mut() = self.url.target.clone();
+        let target = match proxy {
+            None => self.url.target.clone(),
+            Some(_) => self.absolute_target()?,
+        };
+        *request.uri_mut() = target;
         let headers = request.headers_mut();
-        headers.reserve(outgoing.headers.len() + 1);
+        headers.reserve(outgoing.headers.len() + 2);
         headers.insert(HOST, self.url.host_header.clone());
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.clone()) {
+            headers.insert(PROXY_AUTHORIZATION, authorization);
+        }
         headers.extend(outgoing.headers.clone());
-        request
+        Ok(request)
+    }
+
+    /// What a proxy is told that forwards a request: where it goes, and all the rest.
+    fn absolute_target(&self) -> Result<Uri, Failure> {
+        let authority = self.url.host_header.to_str().unwrap_or_default();
+        let target = format!("http://{authority}{}", self.url.target);
+        target.parse().map_err(|_| Failure::unanswered("proxy"))
     }
 }
 
@@ -291,6 +347,8 @@ struct Live {
     sender: SendRequest<Full<Bytes>>,
     connection: Pin<Box<Connection<Io, Full<Bytes>>>>,
     received: Rc<Cell<u64>>,
+    /// The proxy that forwards requests; `None` where nobody or a tunnel does.
+    forwarded: Option<Proxy>,
     /// hyper has closed it; it must not be polled again.
     ended: bool,
     /// See [`World::thaws`]; as of its last use.

@@ -17,6 +17,7 @@ pub(crate) mod http;
 pub(crate) mod io;
 pub(crate) mod late;
 pub(crate) mod packer;
+mod proxy;
 pub(crate) mod retry_after;
 pub(crate) mod signed;
 pub(crate) mod sigv4;

@@ -5,8 +5,8 @@ use crate::quota::REPEATS_PER_HOUR_MAX;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Within an hour and five minutes.
-const INVOCATIONS: u64 = 195;
+/// One a second, within an hour and five minutes.
+const INVOCATIONS: u64 = 3_900;
 
 fn ok_after(failures: Duration) -> OutageSink {
     OutageSink {
@@ -46,7 +46,7 @@ impl Sink for OutageSink {
     }
 }
 
-/// An invocation every 20 s with `records` each, for an hour and five minutes; the destination is away for the hour.
+/// An invocation every second with `records` each, for an hour and five minutes; the destination is away for the hour.
 fn outage(
     settings: impl FnOnce(&mut DeliverySettings),
     records: usize,
@@ -65,7 +65,7 @@ fn outage(
         for _ in 0..INVOCATIONS {
             push(&port, &budget, records);
             port.set_goal(Goal::Flush);
-            world.sleep(SECOND * 20).await;
+            world.sleep(SECOND).await;
         }
         finish(&[port], world.now() + SECOND, &progress, &world).await;
     });
@@ -237,4 +237,71 @@ fn a_full_queue_does_not_crowd_out_the_report_of_losses() {
         "four records, and with them the report of the two"
     );
     assert_eq!(port.counts.generated.get(), 2, "and one of the four");
+}
+
+/// When each of three sinks that are well got its calls, beside a fourth one that answers like this.
+fn calls_beside(fourth: Answer) -> Vec<Vec<(Instant, usize)>> {
+    let bench = Bench::new(|_| {});
+    let port = |name: &str| {
+        Rc::new(Port::new(
+            name,
+            DeliverySettings::default(),
+            false,
+            bench.progress.clone(),
+            bench.port.identity.clone(),
+            bench.budget.clone(),
+        ))
+    };
+    let ports = ["a", "b", "c", "hole"].map(port);
+    let world: Rc<dyn World> = Rc::new(bench.world.clone());
+    let (mut tasks, mut seen): (Vec<Boxed<'static, ()>>, Vec<_>) = (Vec::new(), Vec::new());
+    for port in &ports[..3] {
+        let sink = ok_after(Duration::ZERO);
+        seen.push(sink.calls.clone());
+        tasks.push(Box::pin(run(port.clone(), Box::new(sink), world.clone())));
+    }
+    let (sink, _) = ScriptedSink::new([fourth]);
+    tasks.push(Box::pin(run(ports[3].clone(), sink, world)));
+    let (clock, progress, budget) = (
+        bench.world.clone(),
+        bench.progress.clone(),
+        bench.budget.clone(),
+    );
+    let all = ports.clone();
+    bench.world.run(
+        async move {
+            for _ in 0..60 {
+                all.iter().for_each(|port| push(port, &budget, 5));
+                all.iter().for_each(|port| port.set_goal(Goal::Flush));
+                clock.sleep(SECOND * 7).await;
+            }
+            finish(&all, clock.now() + SECOND * 2, &progress, &clock).await;
+        },
+        tasks,
+    );
+    for port in &ports {
+        let counts = &port.counts;
+        assert_eq!(
+            60 * 5 + counts.generated.get(),
+            counts.accounted(),
+            "{counts:?}"
+        );
+        assert_eq!(counts.in_flight.get(), 0);
+    }
+    assert!(
+        ports[..3]
+            .iter()
+            .all(|port| port.counts.delivered.get() == 300)
+    );
+    seen.iter().map(|calls| calls.take()).collect()
+}
+
+/// One black hole, or one destination that fails, changes neither what the others get nor when, to the nanosecond.
+#[test]
+fn a_sink_that_hangs_or_fails_changes_nothing_for_the_others() {
+    let well = calls_beside(Answer::ok());
+    assert_eq!(well[0].len(), 60);
+    assert_eq!(calls_beside(Answer::Never), well);
+    assert_eq!(calls_beside(Answer::unavailable()), well);
+    assert_eq!(calls_beside(Answer::Panic), well);
 }

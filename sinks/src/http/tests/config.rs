@@ -103,9 +103,12 @@ fn what_cannot_be_meant_is_refused_with_a_remedy() {
         ("options = { a = 1 }", "there is none"),
         (
             "tls = { cert = \"/c.pem\" }",
-            "`cert` is not in this version",
+            "`cert` is of no use without `key`",
         ),
-        ("tls = { key = \"s3cret\" }", "`key` is not in this version"),
+        (
+            "tls = { key = \"s3cret\" }",
+            "`key` is of no use without `cert`",
+        ),
     ];
     for (text, wanted) in rows {
         let text = if text.starts_with("url") || text.starts_with("method") {

@@ -1,6 +1,7 @@
 //! What of the file and of the environment becomes a sink, and what is said about the rest.
 
 use super::*;
+use crate::grpc;
 
 /// Scheme, host, port and target of a sink's URL.
 fn url(text: &str, variables: Variables) -> String {
@@ -199,7 +200,10 @@ fn keys_that_cannot_be_are_named() {
             "headers = { grpc-timeout = \"a\" }",
             "`grpc-timeout` is set by Tapline alone",
         ),
-        ("tls = { cert = \"x\" }", "`cert` is not in this version"),
+        (
+            "tls = { cert = \"x\" }",
+            "`cert` is of no use without `key`",
+        ),
     ];
     for (text, words) in rows {
         let (sink, said) = read_with(text, &[]);
@@ -282,4 +286,20 @@ fn over_grpc_the_environment_may_leave_the_scheme_out() {
         url(Box::leak(Box::new([https, INSECURE]))),
         (true, collector, 4_317)
     );
+}
+
+/// What nobody would add to a request must not be taken.
+#[test]
+fn a_header_of_aws_is_taken_over_http_and_over_grpc() {
+    for protocol in PROTOCOLS
+        .iter()
+        .filter(|word| grpc::BUILT || **word != "grpc")
+    {
+        let text = format!(
+            "endpoint = \"http://127.0.0.1:4318\"\nprotocol = \"{protocol}\"\n\
+             headers = {{ a = {{ secret = \"arn:aws:ssm:eu-west-1:123456789012:parameter/a\" }} }}\n"
+        );
+        let (sink, said) = read_with(&text, &[]);
+        assert!(sink.is_some(), "{said}");
+    }
 }
