@@ -109,6 +109,8 @@ pub struct Record {
     pub level: Option<Level>,
     /// The stage at work is not to look at it: its `when` does not hold.
     pub set_aside: bool,
+    /// It is an event of the platform, given out as the line that Lambda writes for it.
+    pub as_line: bool,
     /// The line is in CloudWatch's embedded metric format: `_aws` at its root.
     pub embedded_metrics: bool,
     /// The invocation that it belongs to.
@@ -138,6 +140,7 @@ impl Record {
             fate,
             level: None,
             set_aside: false,
+            as_line: false,
             embedded_metrics: false,
             invocation: Slot::NONE,
             time: Slice::EMPTY,

@@ -227,6 +227,11 @@ impl Invocations {
         open.map_or(Slot::NONE, |open| open.slot)
     }
 
+    /// Whether many invocations share the environment.
+    pub fn overlapping(&self) -> bool {
+        self.overlapping
+    }
+
     /// The invocation with this request id.
     pub fn by_request_id(&self, request_id: &[u8]) -> Slot {
         self.known

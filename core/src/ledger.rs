@@ -187,6 +187,8 @@ pub struct Ledger {
     pub tail_max_wait: Cell<u64>,
     /// Keys that a limit forgot before their allowance was whole again, for want of room.
     pub limit_evicted: Cell<u64>,
+    /// Texts that a `parse` could not read, and kept as they were.
+    pub unparsed: Cell<u64>,
     /// Batches that a transform broke on.
     pub broken_stages: Cell<u64>,
     redactions: RefCell<BTreeMap<String, u64>>,
@@ -245,6 +247,7 @@ impl Ledger {
             ("tail_overflow", &self.tail_overflow),
             ("tail_max_wait", &self.tail_max_wait),
             ("limit_evicted", &self.limit_evicted),
+            ("unparsed", &self.unparsed),
             ("broken_stages", &self.broken_stages),
         ];
         for (name, value) in rare {

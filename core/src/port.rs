@@ -483,6 +483,7 @@ fn loss_batch(
         fate: Fate::Live,
         level: Some(crate::level::Level::Error),
         set_aside: false,
+        as_line: false,
         embedded_metrics: false,
         invocation: Slot::NONE,
         time: Slice::of_body(0..kind_start),

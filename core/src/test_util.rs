@@ -69,6 +69,7 @@ pub fn batch_of(budget: &Budget, rows: &[(&str, &str, Option<Level>)]) -> Batch 
             fate: Default::default(),
             level,
             set_aside: false,
+            as_line: false,
             embedded_metrics: false,
             invocation: Slot::NONE,
             time: Slice::of_body(0..TIME.len()),

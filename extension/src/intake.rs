@@ -78,6 +78,8 @@ impl Intake {
         }
         self.line.clear();
         if !classic::line(kind, value, &mut self.line) {
+            // What came as text is the line already.
+            batch.records_mut()[position].as_line = json::string_inside(value).is_some();
             return;
         }
         if is_end || kind == b"platform.runtimeDone" {
@@ -86,6 +88,7 @@ impl Intake {
         }
         let text = batch.keep_with(|side| json::quote_into(&self.line, side));
         batch.records_mut()[position].value = text;
+        batch.records_mut()[position].as_line = true;
         self.write_timeout(batch, record);
     }
 
@@ -102,6 +105,7 @@ impl Intake {
             sequence: self.identity.next(),
             origin: Origin::Tapline,
             level: Some(Level::Error),
+            as_line: true,
             kind,
             value,
             ..event

@@ -2,7 +2,8 @@
 //!
 //! `keep` lets through what the condition holds for, `drop` what it does not hold for. A comparison with a missing
 //! value is false, so `keep` drops and `drop` keeps a record that lacks what is asked for; a missing `level` reads as
-//! `info`. Comparisons of unlike kinds are false and counted as `unlike`. Nothing can fail while it runs.
+//! `info`. A record on which unlike kinds were compared is kept, whatever the condition gives, and counted as `unlike`:
+//! what could not be decided leaves nothing out. Nothing can fail while it runs.
 //!
 //! A line in CloudWatch's embedded metric format is left alone where the condition names `level`: metrics have none.
 //!
@@ -85,20 +86,22 @@ struct Filter {
 
 impl Transform for Filter {
     fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
-        let mut unlike = Unlike::default();
+        let mut unlike_count = 0;
         for position in 0..batch.records().len() {
             let record = &batch.records()[position];
             if !record.is_live() || (record.embedded_metrics && self.names_level) {
                 continue;
             }
             let view = View::new(&batch, record, context.surroundings());
+            let mut unlike = Unlike::default();
             let holds = self.condition.matches(&view, &mut unlike);
             drop(view);
-            if holds != self.passes {
+            unlike_count += unlike.0;
+            if holds != self.passes && unlike.0 == 0 {
                 batch.records_mut()[position].fate = Fate::Filtered;
             }
         }
-        add(&context.ledger.unlike, unlike.0);
+        add(&context.ledger.unlike, unlike_count);
         output.push(batch);
     }
 
@@ -111,6 +114,7 @@ impl Transform for Filter {
 mod tests {
     use super::*;
     use crate::test_kit::{Kit, problems};
+    use tapline_core::batch::Record;
     use tapline_core::level::Level;
 
     const LINES: [(&str, &str, Option<Level>); 3] = [
@@ -165,11 +169,32 @@ mod tests {
     }
 
     #[test]
-    fn unlike_kinds_are_counted() {
+    fn what_cannot_be_compared_is_kept_and_counted() {
+        for condition in [
+            "keep = '.a > 5'",
+            "drop = 'not (.a > 5)'",
+            "keep = '.b == 2 and .a ~ \"x\"'",
+            "drop = '.a != 5'",
+        ] {
+            let kit = Kit::new();
+            let rows = [
+                ("function", r#"{"a":true,"b":2}"#, None),
+                ("function", r#"{"a":{},"b":2}"#, None),
+            ];
+            let batch = kit.run(&KIND, condition, kit.batch(&rows));
+            let live = |record: &Record| record.fate == Fate::Live;
+            assert!(batch.records().iter().all(live), "{condition}");
+            assert_eq!(kit.ledger.unlike.get(), 2, "{condition}");
+        }
+        // What was decided before it came to that is decided.
         let kit = Kit::new();
-        let batch = kit.batch(&[("function", r#"{"a":true}"#, None)]);
-        kit.run(&KIND, "keep = '.a > 5'", batch);
-        assert_eq!(kit.ledger.unlike.get(), 1);
+        let batch = kit.run(
+            &KIND,
+            "keep = '.b == 3 and .a > 5'",
+            kit.one(r#"{"a":true,"b":2}"#),
+        );
+        assert_eq!(batch.records()[0].fate, Fate::Filtered);
+        assert_eq!(kit.ledger.unlike.get(), 0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What happens to records between the receiver and the sinks: filter, redact, sample, enrich.
+//! What happens to records between the receiver and the sinks: filter, redact, sample, enrich, parse.
 //!
 //! # The life of a record
 //!
@@ -18,6 +18,8 @@ mod attributes;
 mod enrich;
 #[cfg(feature = "filter")]
 mod filter;
+#[cfg(feature = "parse")]
+mod parse;
 #[cfg(feature = "redact")]
 mod redact;
 #[cfg(feature = "sample")]
@@ -29,6 +31,8 @@ mod test_kit;
 #[cfg(feature = "redact")]
 pub use redact::{BuiltInRule, built_in_rules};
 
+#[cfg(all(feature = "redact", feature = "test-util"))]
+pub use redact::UNGATED;
 use tapline_core::registry::TransformKind;
 
 /// The kinds of transforms, in the order of the contract.
@@ -56,6 +60,10 @@ static KINDS: &[TransformKind] = &[
     enrich::KIND,
     #[cfg(not(feature = "enrich"))]
     absent("enrich"),
+    #[cfg(feature = "parse")]
+    parse::KIND,
+    #[cfg(not(feature = "parse"))]
+    absent("parse"),
 ];
 
 /// A kind that this build does not have; its feature bears its name.
@@ -81,7 +89,7 @@ mod tests {
     #[test]
     fn every_row_is_sound() {
         let names: Vec<&str> = kinds().iter().map(|kind| kind.name).collect();
-        assert_eq!(names, ["filter", "redact", "sample", "enrich"]);
+        assert_eq!(names, ["filter", "redact", "sample", "enrich", "parse"]);
         for kind in kinds() {
             assert_eq!(check_fields(kind.fields), Ok(()), "{}", kind.name);
             assert_eq!(kind.redacts, kind.name == "redact");

@@ -82,6 +82,11 @@ enum Verdict {
 }
 
 impl Transform for Sample {
+    fn prepare(&mut self) {
+        self.keep.iter().for_each(Expression::prepare);
+        self.tail.iter().for_each(Tail::prepare);
+    }
+
     fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
         let mut released = Vec::new();
         let mut weights = Weights::default();

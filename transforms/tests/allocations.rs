@@ -122,6 +122,7 @@ fn records_that_stay_cost_no_allocation() {
     // Paths, a message and regexes, also where they have to be decoded.
     let asking = "drop = '.u == \"x\" or message ~ \"^never$\" or message ~ \"^ever$\" or .message contains \"no such\" or .n == 5'";
     assert_eq!(allocations("filter", asking), 0);
+    assert_eq!(allocations("parse", "continue = '^never$'"), 0);
     assert_eq!(allocations("sample", "rate = 0.5"), 0);
     let limited = "keep = 'level >= warn'\nlimit = { rate = '1000000/s' }";
     assert_eq!(allocations("sample", limited), 0);

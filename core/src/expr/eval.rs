@@ -346,10 +346,6 @@ impl Step {
 }
 
 impl Operand {
-    pub(super) fn is_path(&self) -> bool {
-        matches!(self, Operand::Path(_))
-    }
-
     fn value<'a>(&'a self, ask: &Ask<'a>) -> Value<'a> {
         match self {
             Operand::Name(name) => ask.record.named(name, ask.paths),

@@ -48,7 +48,7 @@ use std::time::Duration;
 pub(crate) use name::{LEVEL_WORDS, path_at};
 pub use name::{Name, Path, Segment};
 pub use paths::{NO_PLACES, PLACES_MAX, Paths, Places};
-pub use regexes::Regexes;
+pub use regexes::{Pattern, Regexes};
 pub use subject::Subject;
 
 use crate::level::Level;
@@ -237,10 +237,7 @@ impl Expression {
 
     /// Whether it reads the record's JSON.
     pub fn reads_paths(&self) -> bool {
-        self.steps
-            .iter()
-            .flat_map(Step::operands)
-            .any(eval::Operand::is_path)
+        !self.paths.is_empty()
     }
 
     /// Every name in the expression, in order, repeated ones again.

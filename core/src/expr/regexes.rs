@@ -86,6 +86,31 @@ impl Automaton {
     }
 }
 
+/// One regex of a configuration, as `~` takes them: ASCII classes, time linear in the text.
+pub struct Pattern(Lazy);
+
+impl Pattern {
+    /// Reads a regex; it is compiled when it is prepared or first needed.
+    ///
+    /// # Errors
+    ///
+    /// One that does not compile or is too large, with its place in `source`.
+    pub fn parse(source: &str) -> Result<Pattern, Problem> {
+        check(source, 0..source.len())?;
+        Ok(Pattern(Lazy::new(&[source.into()])))
+    }
+
+    /// Compiles it, if that was not done yet.
+    pub fn prepare(&self) {
+        self.0.regex();
+    }
+
+    /// Whether it matches anywhere in the text.
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.0.is_match(text)
+    }
+}
+
 /// The automata of one configuration.
 #[derive(Default)]
 pub struct Regexes(RefCell<Vec<Arc<Automaton>>>);

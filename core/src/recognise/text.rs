@@ -322,6 +322,9 @@ fn uncaught(text: &[u8]) -> Option<Recognised> {
 /// A message that names a class, then a frame of the stack: in one record, since a single line is told as such.
 fn java_trace(text: &[u8]) -> bool {
     let head = &text[..text.len().min(1024)];
+    if memchr::memchr2(b'\n', b'\r', head).is_none_or(|end| end + 1 == head.len()) {
+        return false;
+    }
     let frame =
         memchr::memmem::find(head, b"\n\tat ").or_else(|| memchr::memmem::find(head, b"\r\tat "));
     frame.is_some_and(|frame| {

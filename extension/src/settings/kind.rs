@@ -7,7 +7,7 @@ use tapline_core::suggest::closest;
 pub(super) const LATER_SINKS: &[&str] = &["otlp", "s3"];
 
 /// Kinds of transforms that the format knows and this version does not have.
-pub(super) const LATER_TRANSFORMS: &[&str] = &["parse"];
+pub(super) const LATER_TRANSFORMS: &[&str] = &[];
 
 /// A kind, as far as finding it goes.
 pub(super) struct Row {

@@ -31,6 +31,8 @@ pub(super) struct Transform {
     pub header: Range<usize>,
     /// Where it sets a value from the environment.
     pub sets_env: Option<Range<usize>>,
+    /// Where it says how text is read into fields.
+    pub reads_fields: Option<Range<usize>>,
 }
 
 /// Reads all tables. What is wrong is reported; whoever finds an error does not use the stages.
@@ -48,6 +50,7 @@ pub(super) fn read(root: &Reader<'_>, kinds: &[TransformKind], build: &Build<'_>
         }
         transforms.add(index, reader, kinds, build);
     }
+    transforms.refuse_late_fields(root);
     transforms
 }
 
@@ -101,6 +104,7 @@ impl Transforms {
             through: self.through() + usize::from(enabled),
             header: reader.header(),
             sets_env: kind.and_then(|kind| sets_env(&reader, kind)),
+            reads_fields: kind.and_then(|kind| reads_fields(&reader, kind)),
         });
         if let (Some(transform), true) = (transform, enabled) {
             self.stages.push(Stage {
@@ -109,6 +113,21 @@ impl Transforms {
                 redacts,
                 transform,
             });
+        }
+    }
+
+    /// Fields that a `parse` reads out of text behind the last redaction have keys, and escapes that a reader resolves,
+    /// which no redaction has seen.
+    fn refuse_late_fields(&self, root: &Reader<'_>) {
+        let redacts = |t: &Transform| t.outline.redacts && t.outline.enabled;
+        let Some(last) = self.list.iter().rposition(redacts) else {
+            return;
+        };
+        let late = self.list[last + 1..].iter().filter(|t| t.outline.enabled);
+        for span in late.filter_map(|t| t.reads_fields.clone()) {
+            let message = "fields are read out of text that was redacted before: no rule has seen their keys and values";
+            let help = "put this `parse` before the `redact`";
+            root.error(span, message, help);
         }
     }
 
@@ -164,6 +183,15 @@ fn scoped<'a>(
     reader
         .with_scope(scope, label)
         .with_fields(kind.fields, fields::TRANSFORM)
+}
+
+/// Where `parse` has a `format` that reads fields.
+fn reads_fields(reader: &Reader<'_>, kind: &TransformKind) -> Option<Range<usize>> {
+    if kind.name != "parse" {
+        return None;
+    }
+    let none = matches!(&reader.raw("format")?.data, Data::Text(text) if text == "none");
+    (!none).then(|| reader.key_span("format"))?
 }
 
 /// Where `enrich` sets a value with `{env.…}` in it.

@@ -242,7 +242,6 @@ fn errors_outside_of_sinks_park() {
         ("receiver.env = ['$STAGE']\n", "no name of a variable"),
         ("receiver.api = 'both'\n", "no value of `api`"),
         ("flush.interval = '0s'\n", "from 1s to 10m"),
-        ("transform = [{ type = 'parse' }]\n", "not in this version"),
         (
             "transform = [{ type = 'keep', when = 'a' }]\n",
             "there is no name `a`",

@@ -63,6 +63,8 @@ const SHOWN: &[(&str, &str, &str)] = &[
         "lookup",
         "{ by = \".tenant\", table = { \"7\" = \"acme\" }, into = \"tenant_name\" }",
     ),
+    ("parse", "start", "'^\\d{4}-\\d\\d-\\d\\d '"),
+    ("parse", "continue", "'^\\s+\\|'"),
     ("http", "headers", "{ x-api-key = { env = \"API_KEY\" } }"),
     ("http", "auth.bearer", "{ env = \"TOKEN\" }"),
     ("http", "auth.basic.user", "\"tapline\""),

@@ -46,7 +46,7 @@ impl Writer {
     pub fn write(&mut self, batch: &Batch, record: &Record, out: &mut Vec<u8>) -> usize {
         let raw = batch.bytes(record.value);
         let bare = self.format == Format::Bare
-            && !matches!(record.origin, Origin::Platform | Origin::Tapline);
+            && (record.as_line || !matches!(record.origin, Origin::Platform | Origin::Tapline));
         let merges = !record.attributes.is_empty() && !record.embedded_metrics;
         if bare && !merges {
             let length = match json::string_inside(raw) {
@@ -250,6 +250,23 @@ mod tests {
         for (value, wanted) in rows {
             assert_eq!(bare(value), wanted, "{value}");
         }
+    }
+
+    /// Metric filters look for the line and nothing before it.
+    #[test]
+    fn an_event_as_a_line_comes_bare_and_any_other_whole() {
+        let line = r#""END RequestId: r-1""#;
+        let text = message(Format::Bare, "platform.runtimeDone", line, |batch| {
+            batch.records_mut()[0].as_line = true;
+        });
+        assert_eq!(text, "END RequestId: r-1");
+        let whole = message(
+            Format::Bare,
+            "platform.start",
+            r#"{"requestId":"r-1"}"#,
+            |_| {},
+        );
+        assert!(whole.starts_with("{\"time\":") && whole.contains("\"type\":\"platform.start\""));
     }
 
     /// Key order, number forms, unicode escapes: nothing is written anew.

@@ -84,17 +84,35 @@ async fn lived(config: &str) -> End {
 }
 
 /// Three invocations that print and log; the second one throws.
-/// All lines arrive once, redacted, with request id and level as Python wrote them, and nobody is harmed.
+/// All lines arrive once, redacted, with request id and level as Python wrote them, and nobody is harmed. The invocation
+/// whose handler threw has the status `success`, and `failed` is known all the same.
 #[tokio::test]
 async fn a_real_function_is_heard() {
     let backend = FakeBackend::start(Answer::OK);
+    let failed = backend.sink("failed");
     let config = format!(
-        "[[transform]]\ntype = \"redact\"\nrules = [\"CreditCardNumber\"]\n{}",
+        "[[transform]]\ntype = \"redact\"\nrules = [\"CreditCardNumber\"]\n\
+         {}{failed}when = 'type == \"platform.report\" and failed'\n",
         backend.sink("out")
     );
     let end = lived(&config).await;
     end.assert_unharmed();
-    let lines = backend.lines();
+    let requests = backend.requests();
+    let of = |target: &str| {
+        let own = requests.iter().filter(|request| request.target == target);
+        own.flat_map(|request| request.lines()).collect::<Vec<_>>()
+    };
+    let (lines, failed) = (of("POST /out"), of("POST /failed"));
+    // The platform says that all went well; the invocation failed all the same.
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(
+        failed[0].request_id.as_ref(),
+        Some(&end.outcomes[1].request_id)
+    );
+    assert!(
+        failed[0].record.contains("\"status\":\"success\""),
+        "{failed:?}"
+    );
     assert_eq!(end.sent().len(), lines.len());
     crate::harness::assert_ids_unique(&lines);
     for outcome in &end.outcomes {

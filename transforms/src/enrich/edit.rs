@@ -1,4 +1,6 @@
 //! Setting and removing one member of a JSON object, on its text.
+//!
+//! The text is known to hold one whole object and nothing else, or to be empty: it is not checked again here.
 
 use std::ops::Range;
 
@@ -7,7 +9,7 @@ use tapline_core::json;
 /// Writes into `out` the text with the member at a path set to a raw value. `false`, with `out` of no use, where the
 /// text is no object or something on the way is none. Of equal keys the last is set.
 pub fn set(text: &[u8], keys: &[Box<str>], value: &[u8], out: &mut Vec<u8>) -> bool {
-    let Some(mut object) = json::whole_value(text) else {
+    let Some(mut object) = object(text) else {
         return false;
     };
     let Some((last, parents)) = keys.split_last() else {
@@ -37,7 +39,7 @@ pub fn set(text: &[u8], keys: &[Box<str>], value: &[u8], out: &mut Vec<u8>) -> b
 
 /// The value at a path. Of equal keys the last counts.
 pub fn get(text: &[u8], keys: &[Box<str>]) -> Option<Range<usize>> {
-    let object = json::whole_value(text)?;
+    let object = object(text)?;
     keys.iter().try_fold(object, |object, key| {
         find(text, &object, key).map(|(_, value)| value)
     })
@@ -45,7 +47,7 @@ pub fn get(text: &[u8], keys: &[Box<str>]) -> Option<Range<usize>> {
 
 /// Writes into `out` the text without the members at a path, all of equal keys in one pass. `false` where there is none.
 pub fn remove(text: &[u8], keys: &[Box<str>], out: &mut Vec<u8>) -> bool {
-    let Some(mut object) = json::whole_value(text) else {
+    let Some(mut object) = object(text) else {
         return false;
     };
     let Some((last, parents)) = keys.split_last() else {
@@ -78,6 +80,12 @@ pub fn remove(text: &[u8], keys: &[Box<str>], out: &mut Vec<u8>) -> bool {
     }
     out.extend_from_slice(&text[copied..]);
     copied > 0
+}
+
+/// The range of the object in a text that holds one, with white space around it.
+fn object(text: &[u8]) -> Option<Range<usize>> {
+    let start = json::skip_space(text, 0);
+    (text.get(start) == Some(&b'{')).then(|| start..text.trim_ascii_end().len())
 }
 
 /// The last member with a key: between the key's quotes, and its value.

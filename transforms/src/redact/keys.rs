@@ -25,6 +25,12 @@ impl Keys {
         }
     }
 
+    /// Adds one glob, whose dots are dots.
+    pub fn add_glob(&mut self, glob: &str) {
+        self.entries
+            .push(vec![glob.to_ascii_lowercase().into_bytes()]);
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -42,15 +48,44 @@ impl Keys {
         })
     }
 
-    /// A pattern that matches wherever a fitting key stands in text: its name in quotes, then a colon.
+    /// A pattern that matches wherever a fitting key stands in text: its name in quotes, then a colon. Of a path, the
+    /// innermost name that says something.
     pub fn pattern(&self) -> String {
-        let names: Vec<String> = self
-            .entries
-            .iter()
-            .filter_map(|entry| entry.last())
-            .map(|glob| as_pattern(glob))
-            .collect();
+        let names: Vec<String> = self.names().map(as_pattern).collect();
         format!(r#"(?i:\\*["'](?:{})\\*["']\s*:)"#, names.join("|"))
+    }
+
+    /// Patterns of which a decoded JSON text matches at least one where a member in it fits and the text does not match
+    /// [`pattern`](Keys::pattern): where something beyond the start of a name may be anything, quotes too.
+    pub fn traces(&self) -> Vec<String> {
+        let loose = |glob: &&[u8]| glob.iter().skip(1).any(|byte| *byte == b'*');
+        self.names().filter(loose).map(trace).collect()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries.iter().filter_map(|entry| {
+            let says = |glob: &&Vec<u8>| glob.iter().any(|byte| *byte != b'*');
+            let name = entry.iter().rev().find(says).or(entry.last());
+            name.map(Vec::as_slice)
+        })
+    }
+}
+
+/// The end of a glob with the quote and the colon behind it, or else its start with the quote before it, or else what
+/// stands between stars.
+fn trace(glob: &[u8]) -> String {
+    let pieces: Vec<&[u8]> = glob.split(|byte| *byte == b'*').collect();
+    let (first, last) = (pieces[0], pieces[pieces.len() - 1]);
+    if !last.is_empty() {
+        return format!(r#"(?i:{}"\s*:)"#, as_pattern(last));
+    }
+    if !first.is_empty() {
+        return format!(r#"(?i:"{})"#, as_pattern(first));
+    }
+    let longest = pieces.iter().max_by_key(|piece| piece.len());
+    match longest {
+        Some(piece) if !piece.is_empty() => format!("(?i:{})", as_pattern(piece)),
+        _ => r#""\s*:"#.to_owned(),
     }
 }
 

@@ -24,13 +24,16 @@
 //! or spread over several records are not seen.
 
 mod action;
+mod gate;
 mod keys;
+mod page;
 mod rules;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod validate;
 mod walk;
+mod window;
 
 use regex_automata::meta::BuildError;
 use tapline_core::batch::{Batch, Slice};
@@ -42,7 +45,7 @@ use tapline_core::transform::{Context, Transform};
 use action::{Action, Hasher};
 use keys::Keys;
 use rules::{ALIASES, AWS_PREFIX, Group, NOT_OFFERED, RULES, Rule};
-use scan::{Active, Match, Pattern, Scanner};
+use scan::{Active, Match, Pattern, Scanner, Takes};
 use walk::Walker;
 
 /// The row of the registry.
@@ -172,6 +175,24 @@ const HASH_KEY_BYTES_MIN: usize = 32;
 const ID_BYTES_MAX: usize = 64;
 
 fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Transform>> {
+    Some(Box::new(redact(reader)?))
+}
+
+/// The same without its gate: every rule is searched for in every text. What it gives out must be the same.
+#[cfg(any(test, feature = "test-util"))]
+pub const UNGATED: TransformKind = TransformKind {
+    build: Some(build_ungated),
+    ..KIND
+};
+
+#[cfg(any(test, feature = "test-util"))]
+fn build_ungated(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Transform>> {
+    let mut redact = redact(reader)?;
+    redact.scanner.open_gate();
+    Some(Box::new(redact))
+}
+
+fn redact(reader: &Reader<'_>) -> Option<Redact> {
     let action = reader
         .choice("action")
         .and_then(|word| Action::parse(word.value));
@@ -196,32 +217,53 @@ fn build(reader: &Reader<'_>, _: &Build<'_>) -> Option<Box<dyn Transform>> {
         );
         return None;
     }
-    for rule in builtin {
+    for rule in &builtin {
         active.push(Active {
             id: rule.id.to_owned(),
             action: fallback,
             regex: Pattern::built_in(rule.pattern),
             check: rule.check,
-            keys: rule.keys,
+            keys: Keys::default(),
+            takes: Takes::Secrets,
             words: rule.words,
         });
     }
-    if !keys.is_empty() {
-        active.push(compiled(reader, scan::keyed(&keys, fallback))?);
+    // What goes by its key is looked for behind what has a shape of its own, which gives the better label.
+    for rule in builtin.iter().filter(|rule| !rule.keys.is_empty()) {
+        let mut keys = Keys::default();
+        rule.keys.iter().for_each(|key| keys.add_glob(key));
+        let keyed = scan::keyed(rule.id, keys, Takes::Secrets, fallback);
+        active.push(compiled(reader, keyed)?);
     }
-    let scanner = compiled(reader, Scanner::new(active, allow?))?;
+    if !keys.is_empty() {
+        let keyed = scan::keyed("KEY", keys, Takes::All, fallback);
+        active.push(compiled(reader, keyed)?);
+    }
+    let scanner = Scanner::new(active, allow?);
+    if !scanner.fits() {
+        too_large(reader);
+        return None;
+    }
     if wrong {
         return None;
     }
-    Some(Box::new(Redact {
-        counts: vec![0; scanner.rules().len() + Walker::KEYS],
+    action?;
+    Some(Redact {
+        counts: vec![0; scanner.rules().len() + 1],
         scanner,
-        keys,
-        action: action?,
         hasher: hasher?,
         audit: audit?,
         lists: Vec::new(),
-    }))
+    })
+}
+
+fn too_large(reader: &Reader<'_>) {
+    let message = format!(
+        "the regexes of {} are larger than 8 MiB when compiled",
+        reader.label()
+    );
+    let help = "use fewer of them, fewer `keys`, or smaller counts in `{…}`";
+    reader.error(reader.header(), message, help);
 }
 
 /// Reports what compiles alone but not in this company: all of it is too large.
@@ -346,7 +388,8 @@ fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Vec<Active> {
             action: action.unwrap_or(fallback),
             regex: Pattern::compiled(source.value, regex),
             check: validate::whole,
-            keys: &[],
+            keys: Keys::default(),
+            takes: Takes::All,
             words: &[],
         });
     }
@@ -475,11 +518,9 @@ fn hash_key(reader: &Reader<'_>, wanted: bool) -> Option<Option<Hasher>> {
 
 struct Redact {
     scanner: Scanner,
-    keys: Keys,
-    action: Action,
     hasher: Option<Hasher>,
     audit: bool,
-    /// Matches in this batch: by rule, of keys, of texts cut.
+    /// Matches in this batch: by rule, and texts cut.
     counts: Vec<u64>,
     lists: Vec<Vec<Match>>,
 }
@@ -492,11 +533,10 @@ impl Transform for Redact {
     fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
         let mut walker = Walker {
             scanner: &mut self.scanner,
-            keys: &self.keys,
-            key_action: self.action,
             hasher: self.hasher.as_ref(),
             scratch: context.scratch,
             counts: &mut self.counts,
+            keyed: false,
             lists: &mut self.lists,
         };
         for position in 0..batch.records().len() {
@@ -524,7 +564,7 @@ impl Transform for Redact {
 impl Redact {
     fn count(&mut self, context: &Context<'_>) {
         let rules = self.scanner.rules().iter().map(|rule| rule.id.as_str());
-        let ids = rules.chain(["KEY", "OVERSIZE"]);
+        let ids = rules.chain(["OVERSIZE"]);
         for (id, count) in ids.zip(&mut self.counts) {
             if *count > 0 {
                 context.ledger.redacted(id, std::mem::take(count));

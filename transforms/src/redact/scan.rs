@@ -1,7 +1,7 @@
 //! Finding what the rules mean in one text.
 //!
-//! All patterns are in one automaton, the gate: one pass tells whether any of them matches at all, and which. Only
-//! those are then searched for one by one, judged, and joined where they overlap.
+//! The [`Gate`] tells in one pass over the text which rules can match in it, most often none. Only those are searched
+//! for, their matches judged, and joined where they overlap.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -9,22 +9,22 @@ use std::ops::Range;
 
 use regex_automata::meta::{BuildError, Regex};
 use regex_automata::util::syntax;
-use regex_automata::{Input, MatchKind, PatternID, PatternSet};
+use regex_automata::{Input, MatchKind};
 
 use super::action::{Action, is_continuation, is_replacement};
-use super::keys::{Keys, Link, glob_fits};
+use super::gate::{Gate, Suspects};
+use super::keys::{Keys, Link};
 use super::validate::{Check, Found, Verdict};
 use tapline_core::json;
 
 /// Largest compiled form of one regex, in bytes.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
-/// Largest compiled form of all together, in bytes.
-const GATE_BYTES_MAX: usize = 8 << 20;
+/// Largest compiled form of all regexes of the configuration together, in bytes.
+const TOGETHER_BYTES_MAX: usize = 8 << 20;
 
-/// What the search caches of one regex and of all together may grow to, in bytes.
+/// What the search cache of one regex may grow to, in bytes.
 const CACHE_BYTES_MAX: usize = 256 << 10;
-const GATE_CACHE_BYTES_MAX: usize = 2 << 20;
 
 /// Longest pattern of configured keys that is compiled later, in bytes.
 const DEFERRED_BYTES_MAX: usize = 2 << 10;
@@ -43,10 +43,21 @@ pub struct Active {
     pub action: Action,
     pub regex: Pattern,
     pub check: Check,
-    /// Globs of keys whose whole value is meant.
-    pub keys: &'static [&'static str],
+    /// Keys of members whose whole value is meant.
+    pub keys: Keys,
+    /// What such a value must be.
+    pub takes: Takes,
     /// Words of which one must stand near a match; none: it needs none.
     pub words: &'static [&'static str],
+}
+
+/// Which values of its keys a rule takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// What can hold a secret: not `true` or `false`, which say that there is one.
+    Secrets,
+    /// Any.
+    All,
 }
 
 /// One place to redact.
@@ -62,8 +73,6 @@ pub struct Match {
 /// One regex. That of a built-in rule is compiled when its gate first opens; that of the configuration at load.
 pub struct Pattern {
     source: Cow<'static, str>,
-    /// It is known to compile, so that this can wait.
-    deferred: bool,
     compiled: OnceCell<Option<Regex>>,
 }
 
@@ -72,7 +81,6 @@ impl Pattern {
     pub fn built_in(source: &'static str) -> Pattern {
         Pattern {
             source: Cow::Borrowed(source),
-            deferred: true,
             compiled: OnceCell::new(),
         }
     }
@@ -82,7 +90,6 @@ impl Pattern {
         if source.is_ascii() && source.len() <= DEFERRED_BYTES_MAX {
             return Ok(Pattern {
                 source: Cow::Owned(source),
-                deferred: true,
                 compiled: OnceCell::new(),
             });
         }
@@ -94,7 +101,6 @@ impl Pattern {
     pub fn compiled(source: String, regex: Regex) -> Pattern {
         Pattern {
             source: Cow::Owned(source),
-            deferred: false,
             compiled: OnceCell::from(Some(regex)),
         }
     }
@@ -106,69 +112,14 @@ impl Pattern {
     }
 }
 
-/// One automaton over the patterns of several rules, which says at little cost that none of them can match.
-struct Gate {
-    /// Positions of the rules, in the order of the automaton's patterns.
-    rules: Vec<usize>,
-    sources: Vec<Cow<'static, str>>,
-    compiled: OnceCell<Option<Regex>>,
-    hit: PatternSet,
-}
-
-impl Gate {
-    fn new(rules: &[Active], deferred: bool) -> Gate {
-        let mine = |rule: &&(usize, &Active)| rule.1.regex.deferred == deferred;
-        let rules: Vec<(usize, &Active)> = rules.iter().enumerate().collect();
-        let chosen: Vec<_> = rules.iter().filter(mine).collect();
-        Gate {
-            rules: chosen.iter().map(|(position, _)| *position).collect(),
-            sources: chosen
-                .iter()
-                .map(|(_, rule)| rule.regex.source.clone())
-                .collect(),
-            compiled: OnceCell::new(),
-            hit: PatternSet::new(chosen.len()),
-        }
-    }
-
-    fn compile(&self) -> Result<Regex, Box<BuildError>> {
-        builder(GATE_BYTES_MAX, GATE_CACHE_BYTES_MAX, MatchKind::All)
-            .build_many(&self.sources)
-            .map_err(Box::new)
-    }
-
-    /// `None`: it does not compile, which a test excludes; then it is always open.
-    fn regex(&self) -> Option<&Regex> {
-        self.compiled.get_or_init(|| self.compile().ok()).as_ref()
-    }
-
-    fn opens(&self, text: &[u8]) -> bool {
-        !self.rules.is_empty() && self.regex().is_none_or(|regex| regex.is_match(text))
-    }
-
-    /// Notes which of the patterns match.
-    fn note(&mut self, text: &[u8]) {
-        self.hit.clear();
-        if self.rules.is_empty() {
-            return;
-        }
-        match self.compiled.get().and_then(Option::as_ref) {
-            Some(regex) => regex.which_overlapping_matches(&Input::new(text), &mut self.hit),
-            None => (0..self.rules.len()).for_each(|pattern| {
-                self.hit.insert(PatternID::must(pattern));
-            }),
-        }
-    }
-}
-
 /// All rules.
 pub struct Scanner {
-    /// Of the patterns that were compiled at load, and of those that could wait.
-    gates: [Gate; 2],
     rules: Vec<Active>,
+    gate: OnceCell<Gate>,
     allow: Option<Regex>,
-    /// The first rule whose regex asks for a border of the text, so that it cannot be searched for in raw JSON.
-    anchored: OnceCell<Option<usize>>,
+    /// The rules whose regex asks for a border of the text, so that it cannot be searched for in raw JSON.
+    anchored: OnceCell<Vec<bool>>,
+    suspects: Suspects,
 }
 
 /// Compiles one regex: ASCII classes, bytes.
@@ -184,7 +135,7 @@ pub fn compile_whole(patterns: &[String]) -> Result<Regex, Box<BuildError>> {
         .iter()
         .map(|pattern| format!(r"\A(?:{pattern})\z"))
         .collect();
-    builder(GATE_BYTES_MAX, CACHE_BYTES_MAX, MatchKind::All)
+    builder(TOGETHER_BYTES_MAX, CACHE_BYTES_MAX, MatchKind::All)
         .build_many(&whole)
         .map_err(Box::new)
 }
@@ -214,32 +165,55 @@ fn builder(bytes: usize, cache: usize, kind: MatchKind) -> regex_automata::meta:
 }
 
 impl Scanner {
-    /// All rules, in the order of precedence. Configured patterns are compiled together now, built-in ones later.
-    pub fn new(rules: Vec<Active>, allow: Option<Regex>) -> Result<Scanner, Box<BuildError>> {
-        let gates = [Gate::new(&rules, false), Gate::new(&rules, true)];
-        if !gates[0].rules.is_empty() {
-            // One pattern alone, that of `keys` most often, is its own gate.
-            let alone = match gates[0].rules[..] {
-                [only] => rules[only].regex.regex().cloned(),
-                _ => None,
-            };
-            let configured = alone.map_or_else(|| gates[0].compile(), Ok)?;
-            gates[0].compiled.get_or_init(|| Some(configured));
-        }
-        Ok(Scanner {
-            gates,
+    /// All rules, in the order of precedence. The gate is made later.
+    pub fn new(rules: Vec<Active>, allow: Option<Regex>) -> Scanner {
+        Scanner {
+            suspects: Suspects::new(rules.len()),
             rules,
+            gate: OnceCell::new(),
             allow,
             anchored: OnceCell::new(),
+        }
+    }
+
+    /// Suspects all rules of every text.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn open_gate(&mut self) {
+        self.gate = OnceCell::from(Gate::open(self.rules.len()));
+    }
+
+    /// Whether the regexes that are compiled so far are no larger together than is allowed.
+    pub fn fits(&self) -> bool {
+        let compiled = self
+            .rules
+            .iter()
+            .filter_map(|rule| rule.regex.compiled.get());
+        let bytes = compiled.flatten().map(Regex::memory_usage).sum::<usize>();
+        bytes <= TOGETHER_BYTES_MAX
+    }
+
+    /// Makes what was left for later.
+    pub fn prepare(&self) {
+        self.gate();
+        self.anchored();
+    }
+
+    fn gate(&self) -> &Gate {
+        self.gate.get_or_init(|| {
+            Gate::new(self.rules.iter().map(|rule| {
+                let mut patterns = vec![rule.regex.source.to_string()];
+                patterns.extend(rule.keys.traces());
+                patterns
+            }))
         })
     }
 
-    /// Compiles what was left for later.
-    pub fn prepare(&self) {
-        for gate in self.gates.iter().filter(|gate| !gate.rules.is_empty()) {
-            gate.regex();
-        }
-        self.anchored();
+    fn anchored(&self) -> &[bool] {
+        self.anchored.get_or_init(|| {
+            let asks =
+                |rule: &Active| traits(&rule.regex.source).is_none_or(|(_, anchored)| anchored);
+            self.rules.iter().map(asks).collect()
+        })
     }
 
     /// The rules.
@@ -247,38 +221,48 @@ impl Scanner {
         &self.rules
     }
 
-    /// The rule that cannot be searched for in raw JSON, if there is one.
-    pub fn anchored(&self) -> Option<usize> {
-        let asks = |rule: &Active| traits(&rule.regex.source).is_none_or(|(_, anchored)| anchored);
-        *self
-            .anchored
-            .get_or_init(|| self.rules.iter().position(asks))
+    /// Forgets who is suspected.
+    pub fn acquit(&mut self) {
+        self.suspects.clear();
     }
 
-    /// Whether something may be found in a text. For a value's raw JSON without escapes too: then in it or inside it.
-    pub fn suspects(&self, text: &[u8]) -> bool {
-        self.anchored().is_some() || self.gates.iter().any(|gate| gate.opens(text))
+    /// Adds the rules to the suspects that may find something in a text or, where it is JSON without escapes, inside
+    /// it; tells whether there are any.
+    pub fn suspect(&mut self, text: &[u8]) -> bool {
+        self.gate();
+        if let Some(gate) = self.gate.get() {
+            gate.note(text, &mut self.suspects);
+        }
+        !self.suspects.is_empty()
     }
 
-    /// The rule that takes the whole value of a member with this key, if there is one.
-    pub fn of_key(&self, key: &[u8]) -> Option<usize> {
-        self.rules.iter().position(|rule| {
-            let mut globs = rule.keys.iter();
-            globs.any(|glob| glob_fits(glob.as_bytes(), key))
-        })
+    /// A suspected rule that cannot be searched for in raw JSON.
+    pub fn suspected_border(&self) -> Option<usize> {
+        let anchored = self.anchored();
+        self.suspects.iter().find(|rule| anchored[*rule])
+    }
+
+    /// Whether one of the suspects looks for keys.
+    pub fn suspects_keys(&self) -> bool {
+        self.suspects
+            .iter()
+            .any(|rule| !self.rules[rule].keys.is_empty())
+    }
+
+    /// The rule that takes the whole value of a member, if there is one; that of the configuration first.
+    pub fn of_key(&self, link: &Link<'_>) -> Option<usize> {
+        self.rules.iter().rposition(|rule| rule.keys.fit(link))
     }
 
     /// Finds all places in a text, in order and apart from each other. `path` are the keys that lead to it.
     pub fn scan(&mut self, text: &[u8], path: Option<&Link<'_>>, found: &mut Vec<Match>) {
         found.clear();
-        self.prepare();
-        for gate in &mut self.gates {
-            gate.note(text);
+        self.acquit();
+        if !self.suspect(text) {
+            return;
         }
-        for gate in &self.gates {
-            for pattern in gate.hit.iter() {
-                self.search(gate.rules[pattern.as_usize()], text, path, found);
-            }
+        for rule in self.suspects.iter() {
+            self.search(rule, text, path, found);
         }
         merge(found);
     }
@@ -361,29 +345,67 @@ fn merge(found: &mut Vec<Match>) {
     });
 }
 
-/// The rule for configured keys where they stand in text that is no JSON: the value behind the colon, or all that
-/// follows where it has no end.
-pub fn keyed(keys: &Keys, action: Action) -> Result<Active, Box<BuildError>> {
+/// The rule for keys where they stand in text that is no JSON: the value behind the colon, or all that follows where
+/// it has no end.
+pub fn keyed(
+    id: &str,
+    keys: Keys,
+    takes: Takes,
+    action: Action,
+) -> Result<Active, Box<BuildError>> {
     Ok(Active {
-        id: "KEY".to_owned(),
+        id: id.to_owned(),
         action,
         regex: Pattern::of_keys(keys.pattern())?,
-        check: keyed_value,
-        keys: &[],
+        check: match takes {
+            Takes::All => keyed_value,
+            Takes::Secrets => keyed_secret,
+        },
+        keys,
+        takes,
         words: &[],
     })
 }
 
+impl Takes {
+    /// Whether a raw value of a key goes. What says nothing, and what an earlier redaction left, stays.
+    pub fn takes(self, raw: &[u8]) -> bool {
+        let inside = json::string_inside(raw).unwrap_or(raw);
+        let says = match self {
+            Takes::All => true,
+            Takes::Secrets => !matches!(raw, b"true" | b"false" | b"{}" | b"[]"),
+        };
+        says && !inside.is_empty() && raw != b"null" && !is_replacement(inside)
+    }
+}
+
 fn keyed_value(found: &Found<'_>) -> Verdict {
+    behind_colon(found, Takes::All)
+}
+
+fn keyed_secret(found: &Found<'_>) -> Verdict {
+    behind_colon(found, Takes::Secrets)
+}
+
+/// What follows a key in text that is no JSON, up to the end of the value, or all where that is missing. A secret that
+/// is neither in quotes nor in brackets is left to the regex of its rule, which knows where words end.
+fn behind_colon(found: &Found<'_>, takes: Takes) -> Verdict {
     let text = found.text;
     let start = json::skip_space(text, found.range.end);
-    let end = json::skip_value(text, start).unwrap_or(text.len());
+    let rest = text.get(start..).unwrap_or_default();
+    let quoted = rest
+        .strip_prefix(b"'")
+        .and_then(|rest| memchr::memchr(b'\'', rest));
+    let end = match quoted {
+        Some(length) => start + length + 2,
+        None => json::skip_value(text, start).unwrap_or(text.len()),
+    };
     let value = text.get(start..end).unwrap_or_default();
-    let inside = json::string_inside(value).unwrap_or(value);
-    if inside.is_empty() || inside == b"null" || is_replacement(inside) {
-        return Verdict::Reject(end);
+    let marked = matches!(rest.first(), Some(b'"' | b'{' | b'['));
+    if !takes.takes(value) || (takes == Takes::Secrets && !marked) {
+        return Verdict::Reject(end.min(start + 1));
     }
-    let shift = usize::from(inside.len() < value.len());
+    let shift = usize::from(quoted.is_some() || json::string_inside(value).is_some());
     Verdict::Redact(start + shift..end - shift)
 }
 

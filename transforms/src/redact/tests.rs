@@ -5,6 +5,7 @@ use super::*;
 use crate::test_kit::{HASH_KEY, Kit, attributes as rendered, made, problems, value};
 
 mod canary;
+mod gate;
 mod numbers;
 mod rule_by_rule;
 mod vendors;
@@ -110,6 +111,39 @@ fn keys_take_any_value_at_any_depth_and_in_any_case() {
     }
     let everything = redacted("keys = ['user.*']", r#"{"user":{"a":1,"b":"x"},"c":2}"#);
     assert_eq!(everything, r#"{"user":{"a":"[KEY]","b":"[KEY]"},"c":2}"#);
+}
+
+#[test]
+fn built_in_keys_take_objects_and_lists_but_not_what_says_nothing() {
+    let config = "rules = ['KeyValueSecret']";
+    for (raw, wanted) in [
+        (
+            r#"{"secret":{"value":"v"},"n":1}"#,
+            r#"{"secret":"[KeyValueSecret]","n":1}"#,
+        ),
+        (
+            r#"{"a":[{"token":["v",{"w":2}]}]}"#,
+            r#"{"a":[{"token":"[KeyValueSecret]"}]}"#,
+        ),
+        (
+            r#""cut {\"secret\":{\"value\":\"v""#,
+            r#""cut {\"secret\":[KeyValueSecret]""#,
+        ),
+        (
+            r#"{"hasPassword":true,"token":null,"secret":{},"pwd":[]}"#,
+            r#"{"hasPassword":true,"token":null,"secret":{},"pwd":[]}"#,
+        ),
+    ] {
+        assert_eq!(redacted(config, raw), wanted);
+    }
+}
+
+/// In text that is no JSON too, `user.*` means what is in `user`, not the value of any key.
+#[test]
+fn a_path_that_ends_in_a_star_takes_what_is_under_its_name() {
+    let config = "keys = ['user.*']";
+    let raw = r#""cut {\"n\":1,\"user\":{\"pin\":7777,\"x\":\"y""#;
+    assert_eq!(redacted(config, raw), r#""cut {\"n\":1,\"user\":[KEY]""#);
 }
 
 #[test]

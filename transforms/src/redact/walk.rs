@@ -6,8 +6,8 @@ use std::ops::Range;
 use tapline_core::json;
 use tapline_core::view::Scratch;
 
-use super::action::{self, Action, Hasher, is_continuation, is_replacement};
-use super::keys::{Keys, Link};
+use super::action::{self, Action, Hasher, is_continuation};
+use super::keys::Link;
 use super::scan::{Match, Scanner};
 
 /// Deepest nesting that is walked. What lies deeper is searched as one text, and goes as a whole if that finds anything.
@@ -28,16 +28,18 @@ const SEGMENT_TRIES_MAX: usize = 16;
 /// How often text that is no JSON is unescaped to see whether something hides in it.
 const UNESCAPE_MAX: usize = 3;
 
+/// How often a record is unescaped to see whether anything of it must be walked: as often as the walk does at most.
+const LEVELS_MAX: usize = 1 + NEST_MAX + UNESCAPE_MAX;
+
 /// What all texts of a transform have in common.
 pub struct Walker<'w> {
     pub scanner: &'w mut Scanner,
-    pub keys: &'w Keys,
-    /// What is done with values of configured keys.
-    pub key_action: Action,
     pub hasher: Option<&'w Hasher>,
     pub scratch: &'w Scratch,
-    /// Matches by rule; behind those of the scanner, [`Walker::KEYS`] more.
+    /// Matches by rule, and behind them texts that were cut.
     pub counts: &'w mut [u64],
+    /// Whether the record at hand may have a key that a rule looks for.
+    pub keyed: bool,
     /// Lists that are used again.
     pub lists: &'w mut Vec<Vec<Match>>,
 }
@@ -84,15 +86,12 @@ impl<'t> Edited<'t> {
 }
 
 impl Walker<'_> {
-    /// Counts beside those of the scanner's rules.
-    pub const KEYS: usize = 2;
-
     /// The redacted form of a record's raw JSON; `None` where nothing was found.
     pub fn record(&mut self, raw: &[u8]) -> Option<Vec<u8>> {
-        let plain = raw.len() <= TEXT_BYTES_MAX && memchr::memchr(b'\\', raw).is_none();
-        if raw.is_empty() || (plain && !self.scanner.suspects(raw)) {
+        if raw.is_empty() || (raw.len() <= TEXT_BYTES_MAX && !self.suspicious(raw)) {
             return None;
         }
+        self.keyed = raw.len() > TEXT_BYTES_MAX || self.scanner.suspects_keys();
         let root = Place {
             link: None,
             depth: 0,
@@ -106,6 +105,34 @@ impl Walker<'_> {
         let mut out = Vec::new();
         self.quoted_label(rule, &mut out);
         Some(out)
+    }
+
+    /// Whether anything can be found in a record, however often its texts are unescaped. Every text that the walk looks
+    /// at is a part of one of these forms.
+    fn suspicious(&mut self, raw: &[u8]) -> bool {
+        self.scanner.acquit();
+        if memchr::memchr(b'\\', raw).is_none() {
+            return self.scanner.suspect(raw);
+        }
+        let mut suspicious = false;
+        let mut now = self.scratch.take();
+        json::unescape_into(raw, &mut now);
+        for _ in 1..LEVELS_MAX {
+            suspicious = self.scanner.suspect(&now);
+            if memchr::memchr(b'\\', &now).is_none() {
+                break;
+            }
+            self.unescape(&mut now);
+        }
+        self.scratch.give_back(now);
+        suspicious
+    }
+
+    fn unescape(&self, text: &mut Vec<u8>) {
+        let mut next = self.scratch.take();
+        json::unescape_into(text, &mut next);
+        std::mem::swap(text, &mut next);
+        self.scratch.give_back(next);
     }
 
     /// One JSON value, with white space around it or not.
@@ -193,47 +220,38 @@ impl Walker<'_> {
             link: Some(&link),
             ..place
         };
-        let keyed = if self.keys.fit(&link) {
-            Some(self.scanner.rules().len())
+        let rule = if self.keyed {
+            self.scanner.of_key(&link)
         } else {
-            self.scanner
-                .of_key(key)
-                .filter(|_| matches!(text.get(at), Some(b'"' | b'[' | b'-' | b'0'..=b'9')))
+            None
         };
-        if keyed.is_none() && !is_identifier_key(key) {
+        if rule.is_none() && !is_identifier_key(key) {
             return self.value(edited, at, place);
         }
         let end = value_end(text, at);
         let raw = &text[at..end];
-        match keyed {
-            Some(rule) => self.keyed(edited, at..end, rule),
-            None if is_identifier(raw) => {}
-            None => {
-                self.value(edited, at, place);
+        match rule {
+            Some(rule) if self.scanner.rules()[rule].takes.takes(raw) => {
+                self.keyed(edited, at..end, rule);
+                end
             }
+            None if is_identifier(raw) => end,
+            _ => self.value(edited, at, place),
         }
-        end
     }
 
-    /// Replaces the whole value of a key; one that says nothing stays.
+    /// Replaces the whole value of a key.
     fn keyed(&mut self, edited: &mut Edited<'_>, range: Range<usize>, rule: usize) {
         let raw = &edited.source[range.clone()];
-        let escaped = json::string_inside(raw).unwrap_or(raw);
         let text = match json::string_inside(raw) {
             Some(inside) => json::unescape(inside),
             None => Cow::Borrowed(raw),
         };
-        if escaped.is_empty() || raw == b"null" || is_replacement(&text) {
-            return;
-        }
         self.counts[rule] += 1;
-        let (id, action) = match self.scanner.rules().get(rule) {
-            Some(active) => (active.id.as_str(), active.action),
-            None => ("KEY", self.key_action),
-        };
+        let active = &self.scanner.rules()[rule];
         let out = edited.instead(range);
         out.push(b'"');
-        action::write(action, id, &text, self.hasher, out);
+        action::write(active.action, &active.id, &text, self.hasher, out);
         out.push(b'"');
     }
 
@@ -271,7 +289,9 @@ impl Walker<'_> {
 
     /// A rule that finds something in raw JSON or in its unescaped forms.
     fn hidden(&mut self, raw: &[u8], path: Option<&Link<'_>>) -> Option<usize> {
-        if let Some(rule) = self.scanner.anchored() {
+        if self.suspicious(raw)
+            && let Some(rule) = self.scanner.suspected_border()
+        {
             return Some(rule);
         }
         let mut found = self.lists.pop().unwrap_or_default();
@@ -291,10 +311,7 @@ impl Walker<'_> {
             if rule.is_some() || memchr::memchr(b'\\', &now).is_none() {
                 break;
             }
-            let mut next = self.scratch.take();
-            json::unescape_into(&now, &mut next);
-            std::mem::swap(&mut now, &mut next);
-            self.scratch.give_back(next);
+            self.unescape(&mut now);
             self.scanner.scan(&now, path, &mut found);
             rule = found.first().map(|found| found.rule);
         }
@@ -327,8 +344,11 @@ impl Walker<'_> {
     fn text(&mut self, text: &[u8], place: Place<'_>) -> Option<Vec<u8>> {
         let escapes = memchr::memchr(b'\\', text).is_some();
         let whole = text.len() <= TEXT_BYTES_MAX;
-        if whole && !escapes && !self.scanner.suspects(text) {
-            return None;
+        if whole && !escapes {
+            self.scanner.acquit();
+            if !self.scanner.suspect(text) {
+                return None;
+            }
         }
         let walks = place.nest < NEST_MAX;
         if walks
@@ -356,7 +376,7 @@ impl Walker<'_> {
         self.parts(&mut edited, cut, &found, place);
         self.lists.push(found);
         if !whole {
-            self.counts[self.scanner.rules().len() + 1] += 1;
+            self.counts[self.scanner.rules().len()] += 1;
             edited
                 .instead(cut..text.len())
                 .extend_from_slice(b"[OVERSIZE]");

@@ -182,6 +182,11 @@ impl Tail {
         }
     }
 
+    /// Compiles what its condition needs.
+    pub fn prepare(&self) {
+        self.keep.prepare();
+    }
+
     /// Records that are held.
     pub fn held(&self) -> u64 {
         self.held

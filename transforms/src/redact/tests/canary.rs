@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::*;
 
 /// Escapes characters of a JSON text's strings at random, where `choices` says so.
-fn escape_randomly(json: &str, choices: &[bool]) -> String {
+pub fn escape_randomly(json: &str, choices: &[bool]) -> String {
     let mut out = String::new();
     let mut inside = false;
     let mut escaped = false;

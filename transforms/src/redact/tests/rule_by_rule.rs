@@ -358,7 +358,7 @@ fn headers_and_pairs_keep_their_names() {
         "basic understanding",
         "bearer of certificates",
         "password=null",
-        "{\"secret\":{\"arn\":\"x\"}}",
+        "{\"secret\":true,\"token\":{}}",
         "nextToken=5",
         "{\"password\":\"\"}",
     ] {

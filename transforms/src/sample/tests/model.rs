@@ -1,6 +1,7 @@
 //! `tail` against a model: what it decides on thousands of generated invocations, however they overlap and however
 //! their lines are cut into batches; and that what it holds stays under its bound. A failing seed is in the message.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -10,12 +11,14 @@ use crate::test_kit::value;
 use std::time::Duration;
 use tapline_core::batch::Slice;
 use tapline_core::bell::Bell;
+use tapline_core::budget::Budget;
 use tapline_core::expr::Names;
 use tapline_core::invocation::Invocations;
-use tapline_core::ledger::subtract;
+use tapline_core::ledger::{DropReason, subtract};
 use tapline_core::pipeline::{Pipeline, Stage, Tap};
 use tapline_core::platform::{PlatformEvent, Status};
 use tapline_core::port::{DeliverySettings, Identity, Port};
+use tapline_core::room::Room;
 use tapline_core::test_util;
 
 /// An invocation as it was, known from the start.
@@ -254,6 +257,21 @@ fn port(kit: &Kit) -> Rc<Port> {
     ))
 }
 
+fn pipeline(life: &Life, memory: &str, port: &Rc<Port>) -> Pipeline {
+    let stage = Stage {
+        name: "sample".to_owned(),
+        when: None,
+        redacts: false,
+        transform: made(&KIND, &life.config(memory)),
+    };
+    let tap = Tap {
+        port: port.clone(),
+        after: 1,
+        when: None,
+    };
+    Pipeline::new(vec![stage], vec![tap])
+}
+
 /// Takes what is queued as delivered: the text of each line, and its attributes.
 fn deliver(port: &Port, delivered: &mut HashMap<String, String>, seed: u64) {
     while let Some(parcel) = port.queue.pop() {
@@ -280,18 +298,7 @@ fn ten_thousand_invocations_are_decided_as_their_traces_say() {
         let mut kit = Kit::new();
         kit.invocations = Invocations::new(life.overlapping, true);
         let port = port(&kit);
-        let stage = Stage {
-            name: "sample".to_owned(),
-            when: None,
-            redacts: false,
-            transform: made(&KIND, &life.config("8MiB")),
-        };
-        let tap = Tap {
-            port: port.clone(),
-            after: 1,
-            when: None,
-        };
-        let mut pipeline = Pipeline::new(vec![stage], vec![tap]);
+        let mut pipeline = pipeline(&life, "8MiB", &port);
         let mut delivered = HashMap::new();
         for items in cut(seed, &life.items) {
             let batch = batch_of(&life, items, &mut kit, &mut |number, line| {
@@ -319,6 +326,68 @@ fn ten_thousand_invocations_are_decided_as_their_traces_say() {
         assert_eq!(kit.ledger.tail_overflow.get(), 0, "seed {seed}");
         assert_eq!(kit.budget.used(), 0, "seed {seed}");
     }
+}
+
+/// A budget of 512 KiB, a ring of 256 KiB, lines of 1 KiB, and a sink that takes nothing: after every batch memory is
+/// made as the receiver makes it. The budget holds, the ledger adds up, and no error is dropped.
+#[test]
+fn memory_pressure_takes_held_lines_and_the_ledger_says_so() {
+    let mut dropped_in_all = 0;
+    for seed in 2_000..2_020 {
+        let life = Life {
+            context: 200,
+            ..Life::new(seed, 40)
+        };
+        let mut kit = Kit::new();
+        kit.budget = Budget::new(512 << 10);
+        kit.invocations = Invocations::new(life.overlapping, true);
+        let port = port(&kit);
+        let pipeline = pipeline(&life, "256KiB", &port);
+        let pipeline = Rc::new(RefCell::new(pipeline));
+        let room = Room::new(kit.budget.clone(), pipeline.clone());
+        let mut errors = 0;
+        for items in cut(seed, &life.items) {
+            let is_error = |item: &&Item| matches!(item, Item::Line(number, line) if life.traces[*number].levels[*line] == 'e');
+            errors += items.iter().filter(is_error).count();
+            let mut text =
+                |number: usize, line: usize| format!("\"{number}/{line} {}\"", "x".repeat(1_000));
+            let batch = batch_of(&life, items, &mut kit, &mut text);
+            pipeline.borrow_mut().process(batch, &kit.context());
+            assert!(room.make(16 << 10), "seed {seed}");
+            assert!(kit.budget.used() <= kit.budget.limit(), "seed {seed}");
+            assert_eq!(kit.ledger.check("out", &port.counts), Ok(()), "seed {seed}");
+        }
+        pipeline.borrow_mut().release(&kit.context());
+        room.make(0);
+        assert_eq!(kit.ledger.check("out", &port.counts), Ok(()), "seed {seed}");
+        let dropped: u64 = port.counts.drops().values().sum();
+        assert_eq!(
+            port.counts
+                .drops()
+                .get(&DropReason::Memory)
+                .copied()
+                .unwrap_or(0),
+            dropped,
+            "seed {seed}"
+        );
+        dropped_in_all += dropped;
+        let mut delivered = HashMap::new();
+        deliver(&port, &mut delivered, seed);
+        let kept_errors = delivered.keys().filter(|text| {
+            let id = text.trim_start_matches('"').split(' ').next().unwrap();
+            let (number, line) = id.split_once('/').unwrap();
+            life.traces[number.parse::<usize>().unwrap()].levels[line.parse::<usize>().unwrap()]
+                == 'e'
+        });
+        assert_eq!(
+            kept_errors.count(),
+            errors,
+            "seed {seed}: each fails its invocation, and stays"
+        );
+        drop((room, pipeline));
+        assert_eq!(kit.budget.used(), 0, "seed {seed}");
+    }
+    assert!(dropped_in_all > 1_000, "{dropped_in_all}");
 }
 
 /// Lines of up to 5,000 bytes in a ring of 64 KiB: after every batch what is held stays under it and under the budget,
