@@ -40,6 +40,7 @@ use crate::shared::credentials::Missing;
 use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS, not_built};
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
+use crate::shared::late::LateHeaders;
 use crate::shared::signed::Signed;
 use crate::shared::tls::Tls;
 use crate::shared::url;
@@ -235,6 +236,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let compression = reader.choice("compression");
     let own_headers = headers::read(reader);
     let signed = headers::read_signed(reader);
+    let late = LateHeaders::default().of_headers(reader).of_auth(reader);
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
     let tls = read_tls(reader);
@@ -254,7 +256,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let limits = fits?.narrowed(limits);
     let service = plan.service.map(|service| service.behind(&url));
     Some(Http {
-        client: Client::new(url, connect_timeout?.value, tls?),
+        client: Client::new(url, connect_timeout?.value, tls?).with_late(late),
         encoder: Encoder::new(plan.writer, plan.limits, Packer::of(compression.value)),
         method: match method?.value {
             "PUT" => Method::PUT,

@@ -28,11 +28,10 @@ mod sample;
 #[allow(dead_code, reason = "a build of one transform needs part of it")]
 mod test_kit;
 
-#[cfg(feature = "redact")]
-pub use redact::{BuiltInRule, built_in_rules};
-
 #[cfg(all(feature = "redact", feature = "test-util"))]
 pub use redact::UNGATED;
+#[cfg(feature = "redact")]
+pub use redact::{BuiltInRule, built_in_rules};
 use tapline_core::registry::TransformKind;
 
 /// The kinds of transforms, in the order of the contract.

@@ -132,6 +132,10 @@ fn add(
         reader.error(name.span.clone(), message, help);
         return false;
     }
+    if secret.value.waits_for().is_some() {
+        // It is added to each request.
+        return true;
+    }
     let what = format!("the value of the header `{header}`");
     match value(reader, &what, secret.value.expose().as_bytes(), secret) {
         Some(value) => headers.insert(header, value).is_none(),
@@ -166,18 +170,24 @@ fn read_auth(reader: &Reader<'_>) -> Option<Option<HeaderValue>> {
     let value = match (auth.has("bearer"), auth.has("basic"), auth.has("sigv4")) {
         (false, false, true) => return Some(None),
         (true, false, false) => {
-            let token = auth.secret("bearer")?;
+            let token = auth.any_secret("bearer")?;
+            if token.value.waits_for().is_some() {
+                return Some(None);
+            }
             let text = format!("Bearer {}", token.value.expose());
             value(reader, "`bearer`", text.as_bytes(), &token)
         }
         (false, true, false) => {
             let basic = auth.table("basic")?;
-            let (user, password) = (basic.text("user"), basic.secret("password"));
+            let (user, password) = (basic.text("user"), basic.any_secret("password"));
             let (user, password) = (user?, password?);
             if user.value.contains(':') {
                 let help = "a colon ends the name of a user; take it out";
                 reader.error(user.span, "`user` holds a colon", help);
                 return None;
+            }
+            if password.value.waits_for().is_some() {
+                return Some(None);
             }
             let pair = format!("{}:{}", user.value, password.value.expose());
             let mut text = b"Basic ".to_vec();
@@ -227,6 +237,13 @@ pub(crate) fn not_built(reader: &Reader<'_>, span: std::ops::Range<usize>, what:
     reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
 }
 
+/// Bytes as Base64; see [`base64_into`].
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    let mut text = Vec::new();
+    base64_into(bytes, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// Appends bytes as Base64: RFC 4648 §4, with padding.
 pub(crate) fn base64_into(bytes: &[u8], out: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -261,11 +278,6 @@ mod tests {
             ("fooba", "Zm9vYmE="),
             ("foobar", "Zm9vYmFy"),
         ];
-        let base64 = |bytes: &[u8]| {
-            let mut out = Vec::new();
-            base64_into(bytes, &mut out);
-            String::from_utf8(out).unwrap()
-        };
         for (plain, encoded) in rows {
             assert_eq!(base64(plain.as_bytes()), encoded);
         }

@@ -37,7 +37,7 @@ mod window;
 
 use regex_automata::meta::BuildError;
 use tapline_core::batch::{Batch, Slice};
-use tapline_core::config::{Field, FieldKind, Fields, Reader, Spanned};
+use tapline_core::config::{Data, Field, FieldKind, Fields, Reader, Spanned};
 use tapline_core::registry::{Build, TransformKind};
 use tapline_core::suggest::closest;
 use tapline_core::transform::{Context, Transform};
@@ -400,7 +400,7 @@ fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Vec<Active> {
 fn custom_is_wrong(reader: &Reader<'_>, sound: usize) -> bool {
     match reader.raw("custom").map(|value| &value.data) {
         None => false,
-        Some(tapline_core::config::Data::List(items)) => items.len() != sound,
+        Some(Data::List(items)) => items.len() != sound,
         Some(_) => true,
     }
 }

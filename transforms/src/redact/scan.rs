@@ -120,6 +120,9 @@ pub struct Scanner {
     /// The rules whose regex asks for a border of the text, so that it cannot be searched for in raw JSON.
     anchored: OnceCell<Vec<bool>>,
     suspects: Suspects,
+    /// Bytes that were looked at, as far as tests want to know: by the gate, by searches, by checks.
+    #[cfg(test)]
+    work: std::cell::Cell<usize>,
 }
 
 /// Compiles one regex: ASCII classes, bytes.
@@ -173,8 +176,23 @@ impl Scanner {
             gate: OnceCell::new(),
             allow,
             anchored: OnceCell::new(),
+            #[cfg(test)]
+            work: std::cell::Cell::new(0),
         }
     }
+
+    #[cfg(test)]
+    pub fn work(&self) -> usize {
+        self.work.get()
+    }
+
+    #[cfg(test)]
+    fn worked(&self, bytes: usize) {
+        self.work.set(self.work.get() + bytes);
+    }
+
+    #[cfg(not(test))]
+    fn worked(&self, _: usize) {}
 
     /// Suspects all rules of every text.
     #[cfg(any(test, feature = "test-util"))]
@@ -229,6 +247,7 @@ impl Scanner {
     /// Adds the rules to the suspects that may find something in a text or, where it is JSON without escapes, inside
     /// it; tells whether there are any.
     pub fn suspect(&mut self, text: &[u8]) -> bool {
+        self.worked(text.len());
         self.gate();
         if let Some(gate) = self.gate.get() {
             gate.note(text, &mut self.suspects);
@@ -291,6 +310,7 @@ impl Scanner {
                 return;
             }
             work -= cost;
+            self.worked(cost);
             let caught = Found {
                 text,
                 range: next.range(),

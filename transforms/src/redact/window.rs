@@ -56,7 +56,7 @@ const RARE: f32 = 0.0005;
 pub type Prints = [ByteSet; PRINT_PLACES];
 
 /// Ways of one pattern that are looked at apart; alternatives beyond stay together as one part.
-const WAYS_MAX: usize = 48;
+const WAYS_MAX: usize = 24;
 
 /// Steps that a pattern may cost before it is given up: nested counts can be made to take for ever.
 const WORK_MAX: usize = 200_000;
@@ -159,6 +159,10 @@ impl Window {
                 if best.is_none_or(|(_, least)| rate < least) {
                     best = Some((Print { start, ..print }, rate));
                 }
+                // Rare enough: looking on would cost the start more than it saves.
+                if rate < RARE / 4.0 {
+                    break;
+                }
             }
         }
         best.map(|(print, rate)| (Window { sets, print }, rate))
@@ -228,6 +232,9 @@ fn rarest(way: &[&Hir], work: &mut usize, page: &mut Page) -> Option<Window> {
             && best.as_ref().is_none_or(|(_, least)| rate < *least)
         {
             best = Some((window, rate));
+        }
+        if best.as_ref().is_some_and(|(_, rate)| *rate < RARE) {
+            break;
         }
     }
     best.map(|(window, _)| window)

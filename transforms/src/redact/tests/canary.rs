@@ -117,7 +117,7 @@ proptest! {
 
 /// Lines of numbers that real logs are full of.
 #[test]
-fn a_hundred_thousand_numbers_are_no_cards() {
+fn twenty_thousand_lines_of_numbers_are_no_cards() {
     let kit = Kit::new();
     let mut redact = made(&KIND, "rules = ['CreditCardNumber', 'Ssn-US', 'Iban']");
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
@@ -127,7 +127,7 @@ fn a_hundred_thousand_numbers_are_no_cards() {
         state ^= state << 17;
         state
     };
-    for _ in 0..100 {
+    for _ in 0..20 {
         let lines: Vec<String> = (0..1_000)
             .map(|_| {
                 let (a, b) = (random(), random());
