@@ -31,6 +31,7 @@ use tapline_core::world::{Boxed, Instant, World, before};
 use crate::otlp::reply::Reply;
 use crate::shared::http::{Client as Dialer, Failure};
 use crate::shared::io::Io;
+use crate::shared::late::LateHeaders;
 use crate::shared::tls::Tls;
 use crate::shared::url::Url;
 
@@ -62,18 +63,26 @@ const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub(crate) struct Client {
     dialer: Dialer,
     target: Uri,
+    late: LateHeaders,
     kept: Option<Live>,
 }
 
 impl Client {
     /// A client that connects with its first call. `method` is `/package.Service/Method`; the path of the URL is not
     /// used, as the protocol has none.
-    pub fn new(url: Url, method: &str, connect_timeout: Duration, tls: Tls) -> Option<Client> {
+    pub fn new(
+        url: Url,
+        method: &str,
+        connect_timeout: Duration,
+        tls: Tls,
+        late: LateHeaders,
+    ) -> Option<Client> {
         let scheme = if url.https { "https" } else { "http" };
         let authority = url.host_header.to_str().ok()?;
         Some(Client {
             target: format!("{scheme}://{authority}{method}").parse().ok()?,
             dialer: Dialer::new(url, connect_timeout, tls.over_http2()),
+            late,
             kept: None,
         })
     }
@@ -89,15 +98,17 @@ impl Client {
         message: &Bytes,
         gzipped: bool,
     ) -> Result<Reply, Failure> {
+        let mut headers = headers.clone();
+        headers.extend(self.late.headers(call).await?);
         if let Some(live) = self.take_kept(call.world).await {
-            let request = self.request(call, headers, message, gzipped);
+            let request = self.request(call, &headers, message, gzipped);
             match self.exchange(live, call, request).await {
                 Err(_) => {}
                 reply => return reply,
             }
         }
         let live = self.connect(call.world).await?;
-        let request = self.request(call, headers, message, gzipped);
+        let request = self.request(call, &headers, message, gzipped);
         self.exchange(live, call, request).await
     }
 

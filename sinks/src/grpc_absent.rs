@@ -8,6 +8,7 @@ use tapline_core::sink::Call;
 
 use crate::otlp::reply::Reply;
 use crate::shared::http::Failure;
+use crate::shared::late::LateHeaders;
 use crate::shared::tls::Tls;
 use crate::shared::url::Url;
 
@@ -19,7 +20,7 @@ pub(crate) enum Client {}
 
 impl Client {
     /// There is none.
-    pub fn new(_: Url, _: &str, _: Duration, _: Tls) -> Option<Client> {
+    pub fn new(_: Url, _: &str, _: Duration, _: Tls, _: LateHeaders) -> Option<Client> {
         None
     }
 

@@ -148,7 +148,7 @@ impl Exporter {
                 return None;
             }
             Form::Grpc => {
-                let client = grpc::Client::new(url, signal.method(), connect_timeout, tls)?;
+                let client = grpc::Client::new(url, signal.method(), connect_timeout, tls, late)?;
                 Transport::Grpc(client)
             }
             _ => Transport::Http {
@@ -233,7 +233,7 @@ fn read_form(reader: &Reader<'_>, signal: Signal) -> Option<Form> {
 }
 
 /// Where a signal goes: its own key, the base key, its own variable, the base variable, the default.
-fn read_url(reader: &Reader<'_>, signal: Signal, over_grpc: bool) -> Option<Url> {
+pub(super) fn read_url(reader: &Reader<'_>, signal: Signal, over_grpc: bool) -> Option<Url> {
     let own = format!("{}_endpoint", signal.word());
     // Both are read, so that what is wrong with the one that is not used is said too.
     let exact = given(reader, &own, None);

@@ -275,3 +275,29 @@ fn a_header_of_aws_is_taken_over_http_and_refused_over_grpc() {
         "{said}"
     );
 }
+
+#[test]
+fn over_grpc_the_environment_may_leave_the_scheme_out() {
+    let url = |variables: Variables| {
+        let environment = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let context = Context::new(&environment);
+        let document = Document::parse(&context, "t.toml", b"").unwrap();
+        let reader = Reader::root(&context, &document, FIELDS);
+        let url = exporter::read_url(&reader, Signal::Logs, true).unwrap();
+        (url.https, url.host, url.port)
+    };
+    const BARE: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
+    const INSECURE: (&str, &str) = ("OTEL_EXPORTER_OTLP_INSECURE", "true");
+    let collector = "collector".to_owned();
+    assert_eq!(url(&[]), (false, "localhost".to_owned(), 4_317));
+    assert_eq!(url(&[BARE]), (true, collector.clone(), 4_317));
+    assert_eq!(url(&[BARE, INSECURE]), (false, collector.clone(), 4_317));
+    let https = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4317");
+    assert_eq!(
+        url(Box::leak(Box::new([https, INSECURE]))),
+        (true, collector, 4_317)
+    );
+}
