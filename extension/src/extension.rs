@@ -8,7 +8,7 @@ use std::rc::Rc;
 use tapline_core::batch::Instance;
 use tapline_core::bell::Bell;
 use tapline_core::budget::Budget;
-use tapline_core::config::{Scope, Severity};
+use tapline_core::config::{LateSecrets, Scope, Severity};
 use tapline_core::delivery;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
@@ -215,7 +215,8 @@ async fn answer_only(mut api: ExtensionsApi, world: &RealWorld) -> ExitCode {
     }
 }
 
-fn read_facts(world: &RealWorld, instance: Instance) -> Facts {
+/// What the environment says of the function.
+pub(crate) fn read_facts(world: &RealWorld, instance: Instance) -> Facts {
     let variable = |name: &str| world.variable(name).unwrap_or_default();
     let memory_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         .parse::<u64>()
@@ -291,7 +292,7 @@ impl Setup {
         let stages = std::mem::take(&mut self.settings.stages);
         let pipeline = Rc::new(RefCell::new(Pipeline::new(stages, taps)));
         let ledger = Rc::new(Ledger::default());
-        let room = Room::new(budget, pipeline.clone());
+        let room = Room::new(budget.clone(), pipeline.clone());
         let receiver = Rc::new(Receiver::new(
             &self.address.token,
             self.managed,
@@ -326,6 +327,12 @@ impl Setup {
         .await;
         let next = Rc::new(Next::default());
         tokio::task::spawn_local(next.clone().run(self.api, self.world.clone()));
+        if self.mode == Mode::On {
+            let world: Rc<dyn World> = Rc::new(self.world.clone());
+            let secrets = std::mem::take(&mut self.settings.secrets);
+            let fetching = fetch_secrets(secrets, world, next.clone(), identity.clone(), budget);
+            tokio::task::spawn_local(fetching);
+        }
         let init_type = self.facts.init_type.clone();
         let engine = Engine {
             receiver,
@@ -386,6 +393,25 @@ pub(crate) fn link_dead_letters(heirs: &[Option<usize>], taps: &[Tap]) {
             tap.port.set_dead_letter(heir.port.clone());
         }
     }
+}
+
+/// Fetches the secrets that the file names beside the runtime's own start, once the poll for the first event is on its
+/// way.
+async fn fetch_secrets(
+    secrets: LateSecrets,
+    world: Rc<dyn World>,
+    next: Rc<Next>,
+    identity: Rc<Identity>,
+    budget: Budget,
+) {
+    if secrets.is_empty() {
+        return;
+    }
+    next.begun().await;
+    for _ in 0..TURNS_TO_SEND {
+        tokio::task::yield_now().await;
+    }
+    tapline_sinks::fetch_secrets(secrets, world, identity, budget).await;
 }
 
 /// Starts the task of one sink and gives its tap.

@@ -21,6 +21,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub struct Next {
     asked: Cell<bool>,
+    /// An event was asked for at least once.
+    begun: Cell<bool>,
     event: RefCell<Option<NextEvent>>,
     ask_bell: Bell,
     /// Rings when an event has come.
@@ -31,7 +33,15 @@ impl Next {
     /// Asks for the next event: says to the platform that everything before is done.
     pub fn ask(&self) {
         self.asked.set(true);
+        self.begun.set(true);
         self.ask_bell.ring();
+    }
+
+    /// Ends when an event was asked for: what comes before that makes init longer.
+    pub async fn begun(&self) {
+        while !self.begun.get() {
+            self.ask_bell.rung().await;
+        }
     }
 
     /// The event that has come.

@@ -26,7 +26,9 @@ mod tests;
 
 use std::time::Duration;
 
-use tapline_core::config::{Context, Diagnostics, Document, Kind, Reader, Scope, Severity};
+use tapline_core::config::{
+    Context, Diagnostics, Document, Kind, LateSecrets, Reader, Scope, Severity,
+};
 use tapline_core::expr::{Expression, Name, Names};
 use tapline_core::facts::Facts;
 use tapline_core::pipeline::Stage;
@@ -174,6 +176,8 @@ pub struct Settings {
     pub transforms: Vec<TransformOutline>,
     /// The sinks in the order of the file, disabled ones included; at least one is not.
     pub sinks: Vec<SinkPlan>,
+    /// The secrets of AWS that are to be fetched.
+    pub secrets: LateSecrets,
     /// What is to be said: warnings, and the errors of disabled sinks.
     pub diagnostics: Diagnostics,
 }
@@ -201,7 +205,10 @@ pub fn load(
         let root = Reader::root(&context, &document, fields::ROOT);
         let settings = read_root(&root, kinds, facts, variable, place);
         root.finish();
-        settings
+        Settings {
+            secrets: context.late_secrets(),
+            ..settings
+        }
     });
     let diagnostics = context.finish();
     match read {
@@ -247,6 +254,7 @@ fn read_root(
         stages: transforms.stages,
         transforms: transforms.list.into_iter().map(|t| t.outline).collect(),
         sinks,
+        secrets: LateSecrets::default(),
         diagnostics: Diagnostics::default(),
     }
 }

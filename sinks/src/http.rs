@@ -19,7 +19,7 @@
 //!
 //! # Limits
 //!
-//! `batch.bytes` counts records before encoding and compression. An encoded request is held once, with gzip twice,
+//! `batch.bytes` counts records before encoding and compression. An encoded request is held once, compressed twice,
 //! until its answer. No proxy, no HTTP/2, no client certificates; see [`crate::shared::http`] for what is read of an
 //! answer.
 
@@ -40,10 +40,11 @@ use crate::shared::credentials::Missing;
 use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS, not_built};
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
+use crate::shared::late::LateHeaders;
 use crate::shared::signed::Signed;
 use crate::shared::tls::Tls;
 use crate::shared::url;
-use encode::{Encoded, Encoder};
+use encode::{Encoded, Encoder, Packer};
 use plan::Plan;
 use service::Service;
 
@@ -94,10 +95,11 @@ const FIELDS: Fields = &[
     },
     Field {
         name: "compression",
-        kind: FieldKind::Choice(&["none", "gzip"]),
+        kind: FieldKind::Choice(&["none", "gzip", "zstd"]),
         default: "\"none\"",
         required: false,
-        doc: "Compression of the body. With `gzip` a body that it does not make smaller is still sent as it is.",
+        doc: "Compression of the body; one that it does not make smaller is still sent as it is. `zstd` is in builds \
+              with the cargo feature of that name.",
     },
     Field {
         name: "headers",
@@ -234,6 +236,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let compression = reader.choice("compression");
     let own_headers = headers::read(reader);
     let signed = headers::read_signed(reader);
+    let late = LateHeaders::default().of_headers(reader).of_auth(reader);
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
     let tls = read_tls(reader);
@@ -253,15 +256,15 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let limits = fits?.narrowed(limits);
     let service = plan.service.map(|service| service.behind(&url));
     Some(Http {
-        client: Client::new(url, connect_timeout?.value, tls?),
-        encoder: Encoder::new(plan.writer, plan.limits, compression.value == "gzip"),
+        client: Client::new(url, connect_timeout?.value, tls?).with_late(late),
+        encoder: Encoder::new(plan.writer, plan.limits, Packer::of(compression.value)),
         method: match method?.value {
             "PUT" => Method::PUT,
             _ => Method::POST,
         },
         headers,
         limits,
-        signed: signed?,
+        signed: plan.signed.or(signed?),
         service,
     })
 }
@@ -322,8 +325,8 @@ impl Http {
         time_ms: i64,
     ) -> Result<Answer, Verdict> {
         let mut headers = self.headers.clone();
-        if encoded.gzipped {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(coding) = encoded.coding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
         if let Ok(id) = HeaderValue::from_str(call.batch_id) {
             headers.insert(BATCH_ID, id);

@@ -17,7 +17,17 @@
 //! [`World`]: tapline_core::world::World
 //! [`Verdict`]: tapline_core::sink::Verdict
 
+use std::rc::Rc;
+
+use tapline_core::budget::Budget;
+#[cfg(not(feature = "_aws"))]
+use tapline_core::config::Late;
+use tapline_core::config::LateSecrets;
+#[cfg(not(feature = "_aws"))]
+use tapline_core::level::Level;
+use tapline_core::port::Identity;
 use tapline_core::registry::SinkKind;
+use tapline_core::world::{Boxed, World};
 
 mod buffer;
 #[cfg(feature = "cloudwatch")]
@@ -25,9 +35,13 @@ mod cloudwatch;
 mod console;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "s3")]
+mod s3;
+#[cfg(feature = "_aws")]
+mod secrets;
 #[cfg(feature = "_http")]
 #[cfg_attr(
-    not(all(feature = "http", feature = "cloudwatch")),
+    not(all(feature = "http", feature = "cloudwatch", feature = "s3")),
     allow(
         dead_code,
         reason = "a part that one sink alone needs is left out by the linker"
@@ -40,6 +54,11 @@ mod shared;
     allow(dead_code, reason = "not every sink looks at its world as closely")
 )]
 mod test_world;
+#[cfg(all(feature = "http", feature = "zstd"))]
+mod zstd;
+#[cfg(all(feature = "http", not(feature = "zstd")))]
+#[path = "zstd_absent.rs"]
+mod zstd;
 
 const KINDS: &[SinkKind] = &[
     console::KIND,
@@ -51,11 +70,42 @@ const KINDS: &[SinkKind] = &[
     cloudwatch::KIND,
     #[cfg(not(feature = "cloudwatch"))]
     absent("cloudwatch"),
+    #[cfg(feature = "s3")]
+    s3::KIND,
+    #[cfg(not(feature = "s3"))]
+    absent("s3"),
 ];
 
 /// Every kind of sink, those included whose feature is not in this build.
 pub fn kinds() -> &'static [SinkKind] {
     KINDS
+}
+
+/// Fetches the secrets of AWS that a configuration names, for as long as the process runs.
+#[cfg(feature = "_aws")]
+pub fn fetch_secrets(
+    secrets: LateSecrets,
+    world: Rc<dyn World>,
+    identity: Rc<Identity>,
+    budget: Budget,
+) -> Boxed<'static, ()> {
+    Box::pin(secrets::fetch(secrets, world, identity, budget))
+}
+
+/// Without a sink that speaks HTTP there is nothing to fetch secrets with: all of them fail.
+#[cfg(not(feature = "_aws"))]
+pub fn fetch_secrets(
+    secrets: LateSecrets,
+    world: Rc<dyn World>,
+    _: Rc<Identity>,
+    _: Budget,
+) -> Boxed<'static, ()> {
+    world.log(
+        Level::Error,
+        "this build has no sink for HTTP or AWS, and so nothing to read secrets of AWS with",
+    );
+    secrets.iter().for_each(Late::fail);
+    Box::pin(std::future::ready(()))
 }
 
 /// Every preset of `http` with its options.
@@ -65,7 +115,7 @@ pub fn presets() -> impl Iterator<Item = (&'static str, tapline_core::config::Fi
 }
 
 /// The row of a kind whose feature is not in this build.
-#[cfg(not(all(feature = "http", feature = "cloudwatch")))]
+#[cfg(not(all(feature = "http", feature = "cloudwatch", feature = "s3")))]
 const fn absent(name: &'static str) -> SinkKind {
     SinkKind {
         name,
@@ -100,6 +150,7 @@ mod tests {
             let text = match kind.name {
                 "http" => "url = \"https://a.example/\"",
                 "cloudwatch" => "group = \"/app/orders\"",
+                "s3" => "bucket = \"acme-logs\"",
                 _ => "",
             };
             let document = Document::parse(&context, kind.name, text.as_bytes()).unwrap();
@@ -113,6 +164,7 @@ mod tests {
             let wanted = match kind.name {
                 "http" => cfg!(feature = "http").then_some(true),
                 "cloudwatch" => cfg!(feature = "cloudwatch").then_some(true),
+                "s3" => cfg!(feature = "s3").then_some(true),
                 _ => Some(true),
             };
             assert_eq!(built, wanted, "{}", kind.name);

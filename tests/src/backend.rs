@@ -24,6 +24,8 @@ const BYTE_PAUSE: Duration = Duration::from_millis(40);
 pub enum Answer {
     /// A status, headers, and no body.
     Status(u16, Vec<(&'static str, String)>),
+    /// A status and a body.
+    Said(u16, String),
     /// The connection is reset.
     Reset,
     /// The connection is closed without a byte.
@@ -53,7 +55,7 @@ impl Answer {
     /// Whether the sender may take its records for delivered.
     pub fn accepts(&self) -> bool {
         match self {
-            Answer::Status(code, _) => (200..300).contains(code),
+            Answer::Status(code, _) | Answer::Said(code, _) => (200..300).contains(code),
             Answer::BodyByteByByte => true,
             _ => false,
         }
@@ -163,9 +165,19 @@ impl Line {
     }
 }
 
+/// Decides on a request by itself.
+struct Judge(Box<dyn FnMut(&Request) -> Answer + Send + Sync>);
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Judge")
+    }
+}
+
 #[derive(Debug)]
 struct State {
     usual: Answer,
+    judge: Option<Judge>,
     script: VecDeque<Answer>,
     requests: Vec<Request>,
     connections: u32,
@@ -195,6 +207,7 @@ impl FakeBackend {
         let address = listener.local_addr().expect("it is bound");
         let state = Arc::new(watch::Sender::new(State {
             usual,
+            judge: None,
             script: VecDeque::new(),
             requests: Vec::new(),
             connections: 0,
@@ -215,6 +228,15 @@ impl FakeBackend {
             address,
             thread: Some(thread),
         }
+    }
+
+    /// Starts one that answers what a service would, by what it is sent.
+    pub fn judging(judge: impl FnMut(&Request) -> Answer + Send + Sync + 'static) -> FakeBackend {
+        let backend = FakeBackend::start(Answer::OK);
+        backend
+            .state
+            .send_modify(|state| state.judge = Some(Judge(Box::new(judge))));
+        backend
     }
 
     /// `http://127.0.0.1:<port>`.
@@ -349,10 +371,11 @@ async fn connection(mut stream: TcpStream, number: u32, shared: Shared) {
         };
         let mut answer = Answer::OK;
         shared.send_modify(|state| {
-            answer = state
-                .script
-                .pop_front()
-                .unwrap_or_else(|| state.usual.clone());
+            answer = match (state.script.pop_front(), &mut state.judge) {
+                (Some(answer), _) => answer,
+                (None, Some(Judge(judge))) => judge(&request),
+                (None, None) => state.usual.clone(),
+            };
             request.answer = answer.clone();
             state.requests.push(request);
         });
@@ -431,6 +454,12 @@ async fn give(stream: &mut TcpStream, answer: &Answer) -> io::Result<bool> {
                 .collect();
             let head = format!("HTTP/1.1 {code} -\r\n{headers}content-length: 0\r\n\r\n");
             stream.write_all(head.as_bytes()).await?;
+            return Ok(true);
+        }
+        Answer::Said(code, body) => {
+            let length = body.len();
+            let text = format!("HTTP/1.1 {code} -\r\ncontent-length: {length}\r\n\r\n{body}");
+            stream.write_all(text.as_bytes()).await?;
             return Ok(true);
         }
         Answer::Reset => stream.set_zero_linger()?,

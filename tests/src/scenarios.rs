@@ -10,6 +10,7 @@ mod memory;
 mod parsing;
 mod platform_faults;
 mod platform_text;
+mod presets;
 mod real_node;
 mod real_python;
 mod reset;

@@ -314,35 +314,43 @@ impl Reader<'_> {
         for entry in entries {
             if !known.contains(&entry.key.value.as_str()) {
                 let message = format!("`{}` is not a key of the secret `{name}`", entry.key.value);
-                self.error(
-                    entry.key.span.clone(),
-                    message,
-                    "the keys are `env` and `prefix`",
-                );
+                let help = "the keys are `env`, `secret` and `prefix`";
+                self.error(entry.key.span.clone(), message, help);
             }
         }
-        if let Some(entry) = get("secret") {
-            let message = "secrets of AWS are not in this version";
-            let help = "put the secret into an environment variable and write `{ env = \"NAME\" }`";
-            let span = entry.key.span.clone();
-            self.report(Severity::Error, Kind::NotBuilt, span, message, help);
+        if let (Some(entry), Some(_)) = (get("secret"), get("env")) {
+            let message = format!("the secret `{name}` comes from two places");
+            self.error(
+                entry.key.span.clone(),
+                message,
+                "leave out `secret` or `env`",
+            );
             return None;
         }
-        let Some(variable) = get("env") else {
-            let message = format!("the secret `{name}` does not say where it comes from");
-            self.error(value.span.clone(), message, "write `{ env = \"NAME\" }`");
-            return None;
-        };
-        let Data::Text(variable_name) = &variable.value.data else {
-            self.wrong_type("env", &FieldKind::Text, &variable.value);
-            return None;
-        };
         let prefix = match get("prefix") {
             None => String::new(),
             Some(entry) => {
                 self.text_of("prefix", &FieldKind::Text, &entry.value)?
                     .value
             }
+        };
+        if let Some(entry) = get("secret") {
+            let secret = self.late_secret(entry, prefix)?;
+            return Some(Spanned {
+                value: Typed::Secret(secret),
+                span: value.span.clone(),
+                interpolated: true,
+            });
+        }
+        let Some(variable) = get("env") else {
+            let message = format!("the secret `{name}` does not say where it comes from");
+            let help = "write `{ env = \"NAME\" }` or `{ secret = \"arn:aws:secretsmanager:…\" }`";
+            self.error(value.span.clone(), message, help);
+            return None;
+        };
+        let Data::Text(variable_name) = &variable.value.data else {
+            self.wrong_type("env", &FieldKind::Text, &variable.value);
+            return None;
         };
         let found = (self.context.environment)(variable_name).filter(|value| !value.is_empty());
         let Some(secret) = found else {
@@ -356,6 +364,42 @@ impl Reader<'_> {
             span: value.span.clone(),
             interpolated: true,
         })
+    }
+
+    /// `arn:aws:secretsmanager:…` or `arn:aws:ssm:…:parameter/…`, either with `#member` behind it.
+    fn late_secret(&self, entry: &Entry, prefix: String) -> Option<Secret> {
+        let text = self.text_of("secret", &FieldKind::Text, &entry.value)?;
+        let (arn, member) = match text.value.split_once('#') {
+            Some((arn, member)) => (arn, Some(member.to_owned())),
+            None => (text.value.as_str(), None),
+        };
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let is_right = match parts[..] {
+            ["arn", partition, service, region, account, resource] => {
+                let kind = match service {
+                    "secretsmanager" => "secret:",
+                    "ssm" => "parameter/",
+                    _ => "?",
+                };
+                partition.starts_with("aws")
+                    && !region.is_empty()
+                    && !account.is_empty()
+                    && resource
+                        .strip_prefix(kind)
+                        .is_some_and(|name| !name.is_empty())
+                    && arn.bytes().all(|byte| byte.is_ascii_graphic())
+            }
+            _ => false,
+        };
+        if !is_right || member.as_deref() == Some("") {
+            let message = "this is no ARN of a secret or a parameter";
+            let help = "write `arn:aws:secretsmanager:<region>:<account>:secret:<name>` or \
+                        `arn:aws:ssm:<region>:<account>:parameter/<name>`, with `#key` behind it for one of its JSON";
+            self.error(text.span, message, help);
+            return None;
+        }
+        let late = self.context.late.borrow_mut().add(arn);
+        Some(Secret::late(late, member, prefix))
     }
 
     pub(super) fn wrong_type(&self, name: &str, kind: &FieldKind, value: &Value) {

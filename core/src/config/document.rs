@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Kind, Scope, Severity};
 use super::hide::{self, Marks};
+use super::late::LateSecrets;
 use super::source::Source;
 use super::value::{Entry, entries};
 use crate::expr::Regexes;
@@ -23,6 +24,7 @@ pub struct Context<'e> {
     pub(super) environment: &'e dyn Fn(&str) -> Option<String>,
     diagnostics: RefCell<Diagnostics>,
     marks: RefCell<Vec<Marked>>,
+    pub(super) late: RefCell<LateSecrets>,
     pub(super) regexes: Regexes,
 }
 
@@ -43,8 +45,14 @@ impl<'e> Context<'e> {
             environment,
             diagnostics: RefCell::default(),
             marks: RefCell::default(),
+            late: RefCell::default(),
             regexes: Regexes::default(),
         }
+    }
+
+    /// The secrets of AWS that the files name.
+    pub fn late_secrets(&self) -> LateSecrets {
+        self.late.borrow().clone()
     }
 
     /// Adds a problem that no [`Reader`](super::Reader) has found, such as a file that cannot be opened.

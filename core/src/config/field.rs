@@ -71,7 +71,8 @@ pub enum FieldKind {
     Table(&'static [Field]),
     /// A table with free keys and values of one kind.
     Map(&'static FieldKind),
-    /// A credential: a string, or `{ env = "NAME" }` with an optional `prefix`. Its value is never shown.
+    /// A credential: a string, `{ env = "NAME" }` or `{ secret = "arn:…" }`, the tables with an optional `prefix`. Its
+    /// value is never shown.
     Secret,
     /// Anything; the component checks it.
     Any,

@@ -175,8 +175,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A credential, resolved.
+    /// A credential that is there. One that comes later is reported: nothing would wait for it.
     pub fn secret(&self, key: &str) -> Option<Spanned<Secret>> {
+        let secret = self.any_secret(key)?;
+        if secret.value.waits_for().is_some() {
+            let message = format!("`{key}` cannot come from AWS in this version");
+            let help = "put it into an environment variable and write `{ env = \"NAME\" }`";
+            self.report(Severity::Error, Kind::NotBuilt, secret.span, message, help);
+            return None;
+        }
+        Some(secret)
+    }
+
+    /// A credential that is there, or comes later.
+    pub fn any_secret(&self, key: &str) -> Option<Spanned<Secret>> {
         let typed = self.typed(key)?;
         match typed.value {
             Typed::Secret(ref secret) => Some(typed.with(secret.clone())),
@@ -207,7 +219,7 @@ impl<'a> Reader<'a> {
         self.map_kind(key, |name, kind, value| self.text_of(name, kind, value))
     }
 
-    /// A table of credentials with free keys, in the order of the file; without the values that are wrong. Empty
+    /// A table of credentials with free keys, those that come later included, in the order of the file; without the values that are wrong. Empty
     /// where there is none.
     pub fn map_of_secrets(&self, key: &str) -> Vec<(Spanned<String>, Spanned<Secret>)> {
         self.map_kind(key, |name, kind, value| {

@@ -20,7 +20,7 @@ use tokio::task::LocalSet;
 
 use super::elements::Elements;
 use crate::decode::{self, Decoder, Form, Post};
-use crate::extension::{link_dead_letters, open_port};
+use crate::extension::{link_dead_letters, open_port, read_facts};
 use crate::intake::Intake;
 use crate::settings::{self, Kinds, Load, Settings};
 use crate::world::{RealWorld, write_line};
@@ -33,10 +33,7 @@ pub fn run(file: &str, input: Option<&str>, kinds: &Kinds) -> u8 {
     let world = RealWorld::new();
     let variable = |name: &str| world.variable(name);
     let instance = world.fresh_hex();
-    let mut facts = Facts {
-        instance: String::from_utf8_lossy(&instance).into_owned(),
-        ..Facts::default()
-    };
+    let mut facts = read_facts(&world, instance);
     let settings = match read_settings(file, kinds, &mut facts, &variable) {
         Ok(settings) => settings,
         Err(message) => return failed(&message),
@@ -130,6 +127,12 @@ impl Run {
 
     async fn whole(mut self, settings: Settings, mut elements: Elements) -> u8 {
         self.budget = Budget::new(settings.memory);
+        if !settings.secrets.is_empty() {
+            let world: Rc<dyn World> = Rc::new(self.world.clone());
+            let (identity, budget) = (self.identity.clone(), self.budget.clone());
+            let fetching = tapline_sinks::fetch_secrets(settings.secrets, world, identity, budget);
+            tokio::task::spawn_local(fetching);
+        }
         let taps = self.open_ports(settings.sinks);
         let mut intake = Intake::new(&settings.receiver, self.identity.clone());
         let mut pipeline = Pipeline::new(settings.stages, taps);

@@ -4,7 +4,7 @@ use tapline_core::config::{Kind, Reader, Severity, words_list};
 use tapline_core::suggest::closest;
 
 /// Kinds of sinks that the format knows and this version does not have.
-pub(super) const LATER_SINKS: &[&str] = &["otlp", "s3"];
+pub(super) const LATER_SINKS: &[&str] = &["otlp"];
 
 /// Kinds of transforms that the format knows and this version does not have.
 pub(super) const LATER_TRANSFORMS: &[&str] = &[];

@@ -14,7 +14,7 @@ const HEAD: &str = "\
 ";
 
 /// Values of keys that have no default but must be there, so that the file is a good one.
-const CHOSEN: [(&str, &str, &str); 5] = [
+const CHOSEN: [(&str, &str, &str); 6] = [
     (
         "filter",
         "drop",
@@ -24,6 +24,7 @@ const CHOSEN: [(&str, &str, &str); 5] = [
     ("sample", "rate", "1.0"),
     ("http", "url", "\"https://logs.example.com/ingest\""),
     ("cloudwatch", "group", "'/pay/{function.name}'"),
+    ("s3", "bucket", "\"acme-logs\""),
 ];
 
 /// What to show for keys without a default, by the table and the key.
@@ -77,6 +78,17 @@ const SHOWN: &[(&str, &str, &str)] = &[
         "\"arn:aws:iam::123456789012:role/logs\"",
     ),
     ("http", "auth.sigv4.external_id", "\"tapline\""),
+    (
+        "s3",
+        "kms_key",
+        "\"arn:aws:kms:eu-west-1:123456789012:key/logs\"",
+    ),
+    ("s3", "expected_owner", "\"123456789012\""),
+    ("s3", "path_style", "true"),
+    ("s3", "region", "\"eu-west-1\""),
+    ("s3", "endpoint", "\"https://storage.example.com\""),
+    ("s3", "role_arn", "\"arn:aws:iam::123456789012:role/logs\""),
+    ("s3", "external_id", "\"tapline\""),
     ("sink", "dead_letter", "\"archive\""),
     ("cloudwatch", "retention_days", "14"),
     (
@@ -208,7 +220,7 @@ fn sinks(out: &mut String) {
         }
         out.push_str(&format!(
             "[sink.{}]\ntype = \"{}\"\n",
-            ["out", "collector", "cw"][index],
+            ["out", "collector", "cw", "archive"][index],
             kind.name
         ));
         if index == 0 {

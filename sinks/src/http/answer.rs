@@ -71,6 +71,11 @@ pub(super) fn word(text: &[u8]) -> String {
     word
 }
 
+/// The verdict where somebody has to put something right at the service before it takes anything.
+pub(super) fn denied(why: impl Into<Cow<'static, str>>) -> Verdict {
+    Verdict::Denied { why: why.into() }
+}
+
 /// Accepted, but for as many records as the service says it refused. It does not say which: the last ones stand for
 /// them.
 pub(super) fn some_rejected(

@@ -11,6 +11,7 @@ use super::seen::Eyes;
 use super::target::Occasion;
 use crate::buffer::{Buffer, lines_bytes};
 use crate::shared::gzip::Gzip;
+use crate::zstd::Zstd;
 
 /// How records become a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,20 +61,49 @@ impl Framing {
     }
 }
 
-/// Makes bodies. Holds two small buffers between calls, and with gzip a compressor.
+/// Makes bodies. Holds two small buffers between calls, and a compressor where one was asked for.
 pub(super) struct Encoder {
     writer: Writer,
     limits: Limits,
-    gzip: Option<Gzip>,
+    packer: Packer,
     plain: Buffer,
     packed: Buffer,
     eyes: Eyes,
 }
 
+/// What makes a body smaller. Holds a compressor once it was used.
+pub(super) enum Packer {
+    None,
+    Gzip(Gzip),
+    Zstd(Zstd),
+}
+
+impl Packer {
+    /// The one of a word in `compression`.
+    pub fn of(word: &str) -> Packer {
+        match word {
+            "gzip" => Packer::Gzip(Gzip::default()),
+            "zstd" => Packer::Zstd(Zstd::default()),
+            _ => Packer::None,
+        }
+    }
+
+    /// Packs a body, where that makes it smaller; says how.
+    fn pack(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) -> Option<&'static str> {
+        let (smaller, word) = match self {
+            Packer::None => return None,
+            Packer::Gzip(gzip) => (gzip.pack(plain, packed, budget), "gzip"),
+            Packer::Zstd(zstd) => (zstd.pack(plain, packed, budget), "zstd"),
+        };
+        smaller.then_some(word)
+    }
+}
+
 /// A body, charged until it is dropped or given back.
 pub(super) struct Encoded {
     pub body: Bytes,
-    pub gzipped: bool,
+    /// What `Content-Encoding` says.
+    pub coding: Option<&'static str>,
     /// Records that are not in it.
     pub left: Left,
     /// Bytes before compression.
@@ -84,11 +114,11 @@ pub(super) struct Encoded {
 
 impl Encoder {
     /// `limits` are those of a preset.
-    pub fn new(writer: Writer, limits: Limits, gzip: bool) -> Encoder {
+    pub fn new(writer: Writer, limits: Limits, packer: Packer) -> Encoder {
         Encoder {
             writer,
             limits,
-            gzip: gzip.then(Gzip::default),
+            packer,
             plain: Buffer::default(),
             packed: Buffer::default(),
             eyes: Eyes::default(),
@@ -120,20 +150,18 @@ impl Encoder {
         }
         let plain_bytes = out.len();
         self.plain.settle(budget);
-        let gzipped = match &mut self.gzip {
-            Some(gzip) => gzip.pack(&self.plain.bytes, &mut self.packed, budget),
-            None => false,
-        };
-        let (sent, spare) = if gzipped {
-            (&mut self.packed, &mut self.plain)
-        } else {
-            (&mut self.plain, &mut self.packed)
+        let coding = self
+            .packer
+            .pack(&self.plain.bytes, &mut self.packed, budget);
+        let (sent, spare) = match coding {
+            Some(_) => (&mut self.packed, &mut self.plain),
+            None => (&mut self.plain, &mut self.packed),
         };
         spare.rest(budget);
         let mut buffer = std::mem::take(sent);
         Encoded {
             body: std::mem::take(&mut buffer.bytes).into(),
-            gzipped,
+            coding,
             left,
             plain_bytes,
             buffer,
@@ -144,7 +172,7 @@ impl Encoder {
     pub fn take_back(&mut self, encoded: Encoded, budget: &Budget) {
         let Encoded {
             body,
-            gzipped,
+            coding,
             mut buffer,
             ..
         } = encoded;
@@ -152,7 +180,7 @@ impl Encoder {
             buffer.bytes = body.into();
         }
         buffer.rest(budget);
-        if gzipped {
+        if coding.is_some() {
             self.packed = buffer;
         } else {
             self.plain = buffer;

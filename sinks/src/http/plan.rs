@@ -12,7 +12,9 @@ use super::encode::Framing;
 use super::preset::{Form, Options, Preset, Writer};
 use super::presets;
 use super::service::Service;
+use crate::shared::signed::Signed;
 use crate::shared::url::{self, Url};
+use crate::zstd;
 
 /// What differs between a sink with a preset and one without.
 pub(super) struct Plan {
@@ -22,6 +24,8 @@ pub(super) struct Plan {
     pub content_type: &'static str,
     pub headers: HeaderMap,
     pub service: Option<Service>,
+    /// Signs every request, where the preset does.
+    pub signed: Option<Signed>,
     preset: Option<&'static Preset>,
     /// Where requests go without `url`, and what says so.
     base: Option<(String, Range<usize>)>,
@@ -43,6 +47,12 @@ impl Plan {
         names: Names<'_>,
         headers: Option<&HeaderMap>,
     ) -> Option<Plan> {
+        // In place of a table anything may stand, a credential too.
+        if let Some(value) = reader.raw("options")
+            && !matches!(value.data, Data::Table(_))
+        {
+            reader.hide(value.span.clone());
+        }
         if !reader.has("preset") {
             return Plan::generic(reader);
         }
@@ -97,6 +107,7 @@ impl Plan {
             content_type: framing.content_type(),
             headers: HeaderMap::new(),
             service: None,
+            signed: None,
             preset: None,
             base: None,
         })
@@ -113,6 +124,7 @@ impl Plan {
             content_type: preset.content_type,
             headers: form.headers,
             service: Some(Service::new(preset, form.target, form.rendered)),
+            signed: form.signed,
             preset: Some(preset),
             base: form.base,
         }
@@ -142,6 +154,13 @@ impl Plan {
         compression: &Spanned<&'static str>,
         limits: &CallLimits,
     ) -> Option<Fitting> {
+        if compression.value == "zstd" && !zstd::BUILT {
+            let help = "rebuild with the cargo feature `zstd`, or write `gzip`";
+            let (severity, kind) = (Severity::Error, Kind::NotBuilt);
+            let span = compression.span.clone();
+            reader.report(severity, kind, span, "`zstd` is not in this build", help);
+            return None;
+        }
         let Some(preset) = self.preset else {
             return Some(Fitting(NO_LIMITS));
         };

@@ -13,6 +13,7 @@ use super::encode::Framing;
 use super::target::{Piece, Target};
 use crate::shared::headers;
 use crate::shared::http::Answer;
+use crate::shared::signed::Signed;
 
 /// A service that is known by its name.
 pub(super) struct Preset {
@@ -41,6 +42,8 @@ pub(super) struct Form {
     pub body: Writer,
     /// In place of the row's, where the server can be told.
     pub record_bytes_max: Option<usize>,
+    /// Signs every request.
+    pub signed: Option<Signed>,
 }
 
 /// What writes the body.
@@ -65,6 +68,7 @@ impl Form {
             rendered: Vec::new(),
             body,
             record_bytes_max: None,
+            signed: None,
         }
     }
 

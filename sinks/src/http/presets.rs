@@ -9,6 +9,7 @@ mod coralogix;
 mod datadog;
 mod dynatrace;
 mod elasticsearch;
+mod firehose;
 mod honeycomb;
 mod logzio;
 mod loki;
@@ -27,6 +28,7 @@ pub(super) const PRESETS: &[&Preset] = &[
     &datadog::PRESET,
     &dynatrace::PRESET,
     &elasticsearch::PRESET,
+    &firehose::PRESET,
     &honeycomb::PRESET,
     &logzio::PRESET,
     &loki::PRESET,
@@ -46,6 +48,7 @@ pub(super) const NAMES: &[&str] = &[
     "datadog",
     "dynatrace",
     "elasticsearch",
+    "firehose",
     "honeycomb",
     "logzio",
     "loki",

@@ -150,6 +150,24 @@ async fn gzip_is_declared_and_holds_the_same_lines() {
     assert_eq!(plain, LINES[0].replace("one", &long) + "\n");
 }
 
+/// Unpacked by a decoder that is not the one behind the encoder.
+#[tokio::test]
+async fn zstd_is_declared_and_holds_the_same_lines() {
+    let long = "paid ".repeat(200);
+    let (got, body) = request("compression = \"zstd\"", &[&long]).await;
+    let wanted = head(
+        "POST",
+        "application/x-ndjson",
+        "content-encoding: zstd\r\n",
+        body.len(),
+    );
+    assert_eq!(got, wanted);
+    let mut plain = String::new();
+    let mut decoder = ruzstd::decoding::StreamingDecoder::new(body.as_slice()).unwrap();
+    decoder.read_to_string(&mut plain).unwrap();
+    assert_eq!(plain, LINES[0].replace("one", &long) + "\n");
+}
+
 #[tokio::test]
 async fn a_body_that_gzip_does_not_make_smaller_travels_as_it_is() {
     let (got, body) = request("compression = \"gzip\"\nframing = \"text\"", &TEXTS).await;

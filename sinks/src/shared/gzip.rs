@@ -27,9 +27,23 @@ pub(crate) struct Gzip {
 impl Gzip {
     /// Compresses a body into `packed`. Says whether that made it smaller; where it did not, `packed` means nothing.
     pub fn pack(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) -> bool {
-        if plain.len() < WORTH_BYTES_MIN {
-            return false;
-        }
+        plain.len() >= WORTH_BYTES_MIN && self.pack_within(plain, packed, budget, plain.len())
+    }
+
+    /// Compresses a body even where that makes it larger: somebody was promised gzip.
+    pub fn pack_always(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) {
+        let packs = self.pack_within(plain, packed, budget, usize::MAX);
+        debug_assert!(packs, "a buffer that may grow takes every body");
+    }
+
+    /// Compresses into less than `bytes_max` bytes. Says whether that was enough.
+    fn pack_within(
+        &mut self,
+        plain: &[u8],
+        packed: &mut Buffer,
+        budget: &Budget,
+        bytes_max: usize,
+    ) -> bool {
         let (compress, _) = self.state.get_or_insert_with(|| {
             let charge = budget.charge_over(STATE_BYTES);
             (Compress::new_gzip(Compression::new(LEVEL), 15), charge)
@@ -46,7 +60,7 @@ impl Gzip {
                 .get(compress.total_in() as usize..)
                 .unwrap_or_default();
             let status = compress.compress_vec(rest, &mut packed.bytes, FlushCompress::Finish);
-            if packed.bytes.len() >= plain.len() {
+            if packed.bytes.len() >= bytes_max {
                 return false;
             }
             let stuck = before == (compress.total_in(), packed.bytes.len());

@@ -132,6 +132,10 @@ fn add(
         reader.error(name.span.clone(), message, help);
         return false;
     }
+    if secret.value.waits_for().is_some() {
+        // It is added to each request.
+        return true;
+    }
     let what = format!("the value of the header `{header}`");
     match value(reader, &what, secret.value.expose().as_bytes(), secret) {
         Some(value) => headers.insert(header, value).is_none(),
@@ -166,22 +170,29 @@ fn read_auth(reader: &Reader<'_>) -> Option<Option<HeaderValue>> {
     let value = match (auth.has("bearer"), auth.has("basic"), auth.has("sigv4")) {
         (false, false, true) => return Some(None),
         (true, false, false) => {
-            let token = auth.secret("bearer")?;
+            let token = auth.any_secret("bearer")?;
+            if token.value.waits_for().is_some() {
+                return Some(None);
+            }
             let text = format!("Bearer {}", token.value.expose());
             value(reader, "`bearer`", text.as_bytes(), &token)
         }
         (false, true, false) => {
             let basic = auth.table("basic")?;
-            let (user, password) = (basic.text("user"), basic.secret("password"));
+            let (user, password) = (basic.text("user"), basic.any_secret("password"));
             let (user, password) = (user?, password?);
             if user.value.contains(':') {
                 let help = "a colon ends the name of a user; take it out";
                 reader.error(user.span, "`user` holds a colon", help);
                 return None;
             }
+            if password.value.waits_for().is_some() {
+                return Some(None);
+            }
             let pair = format!("{}:{}", user.value, password.value.expose());
-            let text = format!("Basic {}", base64(pair.as_bytes()));
-            value(reader, "`basic`", text.as_bytes(), &password)
+            let mut text = b"Basic ".to_vec();
+            base64_into(pair.as_bytes(), &mut text);
+            value(reader, "`basic`", &text, &password)
         }
         _ => {
             let help = "write `{ bearer = … }`, `{ basic = { user = …, password = … } }` or `{ sigv4 = { service = … } }`";
@@ -226,23 +237,29 @@ pub(crate) fn not_built(reader: &Reader<'_>, span: std::ops::Range<usize>, what:
     reader.report(Severity::Error, Kind::NotBuilt, span, message, help);
 }
 
-/// RFC 4648 §4, with padding.
-fn base64(bytes: &[u8]) -> String {
+/// Bytes as Base64; see [`base64_into`].
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    let mut text = Vec::new();
+    base64_into(bytes, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Appends bytes as Base64: RFC 4648 §4, with padding.
+pub(crate) fn base64_into(bytes: &[u8], out: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    out.reserve(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
         let group = byte(0) << 16 | byte(1) << 8 | byte(2);
         for at in 0..4 {
             if at > chunk.len() {
-                text.push('=');
+                out.push(b'=');
             } else {
                 let index = group >> (18 - 6 * at) & 63;
-                text.push(char::from(ALPHABET[index as usize]));
+                out.push(ALPHABET[index as usize]);
             }
         }
     }
-    text
 }
 
 #[cfg(test)]

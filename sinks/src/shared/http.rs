@@ -27,6 +27,7 @@ use tapline_core::sink::{Call, Verdict};
 use tapline_core::world::{Instant, Stream, World, before};
 
 use super::io::Io;
+use super::late::LateHeaders;
 use super::tls::Tls;
 use super::url::Url;
 
@@ -54,6 +55,7 @@ pub(crate) struct Client {
     tls: Tls,
     kept: Option<Live>,
     answer_bytes_max: usize,
+    late: LateHeaders,
 }
 
 /// What a sink sends. Host and length are the client's.
@@ -112,6 +114,19 @@ impl From<Failure> for Verdict {
     }
 }
 
+impl Outgoing {
+    /// The same request with more headers.
+    fn with(&self, more: &HeaderMap) -> Outgoing {
+        let mut headers = self.headers.clone();
+        headers.extend(more.clone());
+        Outgoing {
+            method: self.method.clone(),
+            headers,
+            body: self.body.clone(),
+        }
+    }
+}
+
 impl Client {
     /// A client that connects with its first request.
     pub fn new(url: Url, connect_timeout: Duration, tls: Tls) -> Client {
@@ -121,7 +136,14 @@ impl Client {
             tls,
             kept: None,
             answer_bytes_max: ANSWER_BYTES_MAX,
+            late: LateHeaders::default(),
         }
+    }
+
+    /// Adds headers to each request that are not there yet.
+    pub fn with_late(mut self, late: LateHeaders) -> Client {
+        self.late = late;
+        self
     }
 
     /// Where it sends to.
@@ -134,11 +156,30 @@ impl Client {
         self.url.target = target;
     }
 
-    /// Sends a request and waits for its answer, until the call's deadline.
-    ///
+    /// Sends a request and waits for its answer, until the call's deadline. See [`super::late`] for headers that come
+    /// later.
+    pub async fn send(&mut self, call: &Call<'_>, outgoing: &Outgoing) -> Result<Answer, Failure> {
+        if self.late.is_empty() {
+            return self.send_as_is(call, outgoing).await;
+        }
+        let late = self.late.headers(call).await?;
+        let answer = self.send_as_is(call, &outgoing.with(&late)).await?;
+        if !matches!(answer.status.as_u16(), 401 | 403) {
+            return Ok(answer);
+        }
+        match self.late.changed(&late, call).await {
+            Some(late) => self.send_as_is(call, &outgoing.with(&late)).await,
+            None => Ok(answer),
+        }
+    }
+
     /// A request that fails on a kept connection before any byte of an answer is sent once more, at once, on a fresh
     /// one: the destination had most likely closed it while it rested.
-    pub async fn send(&mut self, call: &Call<'_>, outgoing: &Outgoing) -> Result<Answer, Failure> {
+    async fn send_as_is(
+        &mut self,
+        call: &Call<'_>,
+        outgoing: &Outgoing,
+    ) -> Result<Answer, Failure> {
         if let Some(live) = self.take_kept(call.world).await {
             match self.exchange(live, call, outgoing).await {
                 Err(Failure {

@@ -15,6 +15,7 @@ pub(crate) mod gzip;
 pub(crate) mod headers;
 pub(crate) mod http;
 mod io;
+pub(crate) mod late;
 mod retry_after;
 pub(crate) mod signed;
 pub(crate) mod sigv4;

@@ -12,7 +12,7 @@ use crate::harness::{Folder, Ledger, assert_ids_unique};
 use crate::traffic::Random;
 
 /// Runs the configuration over an input that comes from a file.
-fn run(config: &str, input: &[u8]) -> Output {
+pub(super) fn run(config: &str, input: &[u8]) -> Output {
     let folder = Folder::new();
     let (config, input) = (
         folder.write("tapline.toml", config),
@@ -23,7 +23,7 @@ fn run(config: &str, input: &[u8]) -> Output {
     command.output().expect("it starts")
 }
 
-fn ledger(output: &Output) -> Ledger {
+pub(super) fn ledger(output: &Output) -> Ledger {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let ledger = said
         .lines()

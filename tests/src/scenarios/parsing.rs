@@ -74,7 +74,7 @@ when = 'type == "function"'
 keep = 'level >= error'
 [[transform]]
 type = "redact"
-rules = ["@all"]
+rules = ["CreditCardNumber", "EmailAddress"]
 keys = ["password"]
 [[transform]]
 type = "sample"

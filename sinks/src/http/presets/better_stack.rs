@@ -4,7 +4,7 @@
 
 use tapline_core::config::{Field, FieldKind, Fields};
 
-use super::super::answer::by_status;
+use super::super::answer::{by_status, denied};
 use super::super::body::{Items, Limits};
 use super::super::document::Shape;
 use super::super::preset::{Form, Options, Preset};
@@ -21,7 +21,11 @@ pub(super) const PRESET: Preset = Preset {
         age_max: None,
     },
     read,
-    judge: |answer, _, wall_ms| by_status(answer, wall_ms).into(),
+    judge: |answer, _, wall_ms| match answer.status.as_u16() {
+        // The quota is used up, which only its owner can change.
+        402 => denied("402").into(),
+        _ => by_status(answer, wall_ms).into(),
+    },
 };
 
 const OPTIONS: Fields = &[

@@ -11,7 +11,7 @@ use tapline_core::json;
 use tapline_core::sink::{Outcome, Selection, Verdict};
 use tapline_core::template::Template;
 
-use super::super::answer::{again, by_status};
+use super::super::answer::{again, by_status, denied};
 use super::super::body::{Items, Limits};
 use super::super::document::Object;
 use super::super::preset::{Form, Options, Preset};
@@ -127,32 +127,27 @@ fn row(fields: &[(String, Template)], seen: &Seen<'_>, object: &mut Object<'_>) 
 /// Codes of errors that pass: too slow, too many queries, parts or bytes at once, no replica, network.
 const PASSING: [u64; 8] = [159, 202, 209, 210, 241, 242, 252, 319];
 
+/// Codes of errors that somebody has to put right: no table, no database, no access, wrong user or password.
+const DENIED: [u64; 6] = [60, 81, 192, 193, 497, 516];
+
 /// The code of an error counts before the status, and an error may come in a 200.
 fn judge(answer: &Answer, _: &Selection, wall_ms: i64) -> Outcome {
-    let verdict = by_status(answer, wall_ms);
-    let verdict = match (code(answer), &verdict) {
-        (None, _) => verdict,
-        (Some(code), Verdict::Retry { .. } | Verdict::Accepted) if PASSING.contains(&code) => {
-            match verdict {
-                Verdict::Retry {
-                    after, answered, ..
-                } => Verdict::Retry {
-                    why: format!("code_{code}").into(),
-                    after,
-                    answered,
-                },
-                _ => again(format!("code_{code}")),
-            }
-        }
-        (Some(code), Verdict::Retry { .. } | Verdict::Accepted) => {
-            Verdict::Rejected(format!("code_{code}").into())
-        }
-        (Some(code), Verdict::Rejected(_)) => Verdict::Rejected(format!("code_{code}").into()),
-        // A table that is not there: the code says more than the status, unlike that of a refused user.
-        (Some(code), Verdict::Denied { .. }) if answer.status.as_u16() == 404 => Verdict::Denied {
-            why: format!("code_{code}").into(),
+    let by_status = by_status(answer, wall_ms);
+    let Some(code) = code(answer) else {
+        return by_status.into();
+    };
+    let word = format!("code_{code}");
+    let verdict = match by_status {
+        _ if DENIED.contains(&code) => denied(word),
+        Verdict::Retry {
+            after, answered, ..
+        } if PASSING.contains(&code) => Verdict::Retry {
+            why: word.into(),
+            after,
+            answered,
         },
-        _ => verdict,
+        _ if PASSING.contains(&code) => again(word),
+        _ => Verdict::Rejected(word.into()),
     };
     verdict.into()
 }

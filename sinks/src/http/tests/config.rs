@@ -98,7 +98,7 @@ fn what_cannot_be_meant_is_refused_with_a_remedy() {
         ("batch = { bytes = \"9MiB\" }", "from 1KiB to 8MiB"),
         ("connect_timeout = \"0s\"", "from 1ms to 1m"),
         ("framing = \"csv\"", "no value of `framing`"),
-        ("compression = \"zstd\"", "no value of `compression`"),
+        ("compression = \"br\"", "no value of `compression`"),
         ("preset = 7", "expected"),
         ("options = { a = 1 }", "there is none"),
         (

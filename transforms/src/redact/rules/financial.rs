@@ -4,10 +4,14 @@ use super::Group::Financial;
 use super::checksum::{digit, luhn, weighted};
 use super::numbers::{NUMBER, number, stands_apart};
 use super::{Rule, crypto, rule};
+use crate::redact::keys::Link;
 use crate::redact::validate::{Found, Verdict, before, behind};
 
 /// Two capitals, two digits, and 11 to 30 characters in groups or not.
 const IBAN: &str = "[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}";
+
+/// How far before its digits the name of a span's id may begin, in bytes.
+const SPAN_NAME_BYTES: usize = 12;
 
 /// The table.
 pub const RULES: &[Rule] = &[
@@ -231,12 +235,32 @@ fn card(found: &Found<'_>) -> Verdict {
             }
         }
         let bytes = &text[start..end];
-        if issued(bytes) && luhn(bytes) && !in_a_word(text, start, end) {
+        if issued(bytes)
+            && luhn(bytes)
+            && !in_a_word(text, start, end)
+            && !is_span(found, start..end)
+        {
             return Verdict::Redact(start..end);
         }
         start = end + 1;
     }
     found.none_in_it()
+}
+
+/// Whether sixteen digits are the id of a span: one id of hex digits in two thousand has digits alone, and its name
+/// stands right before it or is its key.
+fn is_span(found: &Found<'_>, digits: std::ops::Range<usize>) -> bool {
+    const NAMES: [&[u8]; 2] = [b"span", b"spanid"];
+    let named = |text: &[u8]| {
+        let letters = text.iter().rev().filter(|byte| byte.is_ascii_alphabetic());
+        NAMES.iter().any(|name| {
+            let tail = letters.clone().take(name.len()).map(u8::to_ascii_lowercase);
+            tail.eq(name.iter().rev().copied())
+        })
+    };
+    let start = digits.start.saturating_sub(SPAN_NAME_BYTES);
+    let keyed = |link: &Link<'_>| digits.start == 0 && named(link.key);
+    digits.len() == 16 && (named(&found.text[start..digits.start]) || found.path.is_some_and(keyed))
 }
 
 fn digits_end(text: &[u8], start: usize, limit: usize) -> usize {
@@ -323,7 +347,7 @@ const IBAN_LENGTHS: &[(usize, &str)] = &[
     (25, "LY PT ST"),
     (26, "IS TR"),
     (27, "BI DJ FR GR IT MC MR SM"),
-    (28, "AL AZ BY CY DO GT HU LB NI PL SV"),
+    (28, "AL AZ BY CY DO GT HN HU LB NI PL SV"),
     (29, "BR EG PS QA UA"),
     (30, "JO KW MU YE"),
     (31, "MT SC"),

@@ -78,10 +78,12 @@ pub fn stands_apart(text: &[u8], range: &Range<usize>) -> bool {
 /// A word of capitals and digits that stands apart and that `judge` takes.
 pub fn word(found: &Found<'_>, judge: fn(&[u8]) -> bool) -> Verdict {
     if stands_apart(found.text, &found.range) && judge(found.bytes()) {
-        found.yes()
-    } else {
-        found.no()
+        return found.yes();
     }
+    // What begins further inside the same letters and digits does not stand apart either.
+    let letters = found.text[found.range.start..].iter();
+    let length = letters.take_while(|byte| byte.is_ascii_alphanumeric());
+    Verdict::Reject(found.range.start + length.count().max(1))
 }
 
 #[cfg(test)]

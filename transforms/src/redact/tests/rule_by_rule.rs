@@ -47,6 +47,18 @@ fn cards_are_taken_and_what_looks_like_one_stays() {
     ] {
         assert_eq!(text(CARD, line), line);
     }
+    // An id of a span that has no letters by chance.
+    for line in [
+        "span 4111111111111111",
+        "span_id=4111111111111111",
+        r#"{"spanId":"4111111111111111"}"#,
+    ] {
+        assert_eq!(text(CARD, line), line);
+    }
+    assert_eq!(
+        text(CARD, "span 1 card 4111111111111111"),
+        "span 1 card [CreditCardNumber]"
+    );
     assert_eq!(
         text(CARD, "4111111111111111 4111 1111 1111 1111"),
         "[CreditCardNumber] [CreditCardNumber]"

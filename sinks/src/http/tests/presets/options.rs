@@ -54,6 +54,12 @@ fn a_service_that_is_known_needs_no_url() {
             "/?token=t&type=lambda",
         ),
         (
+            "firehose",
+            "stream = \"s\", region = \"cn-north-1\"",
+            "firehose.cn-north-1.amazonaws.com.cn",
+            "/",
+        ),
+        (
             "newrelic",
             "license_key = \"t\"",
             "log-api.newrelic.com",
@@ -217,8 +223,24 @@ fn what_cannot_be_meant_is_refused_with_a_remedy() {
             "there is no name `nonsense`",
         ),
         (
-            "preset = \"loki\"\nurl = \"http://a/\"\noptions = \"text\"",
+            "preset = \"loki\"\nurl = \"http://a/\"\noptions = \"s3cret\"",
             "expected a table",
+        ),
+        (
+            "preset = \"firehose\"\noptions = { stream = \"s\" }",
+            "no region of AWS is known",
+        ),
+        (
+            "preset = \"firehose\"\noptions = { stream = \"s\", region = \"eu-west-1\" }\nauth = { bearer = \"s3cret\" }",
+            "`firehose` signs its requests itself",
+        ),
+        (
+            "preset = \"firehose\"\noptions = { stream = \"s\", region = \"eu-west-1\" }\ncompression = \"gzip\"",
+            "`firehose` does not take `gzip`",
+        ),
+        (
+            "preset = \"loki\"\nurl = \"http://a/\"\ncompression = \"zstd\"",
+            "`loki` does not take `zstd`",
         ),
         (
             "url = \"http://a/\"\noptions = { key = \"s3cret\" }",
@@ -252,4 +274,52 @@ fn all_problems_of_options_are_shown_at_once() {
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
+}
+
+/// The only request that a preset with these options makes of records of each level.
+async fn sent_with(name: &str, options: &str) -> String {
+    let rows: Vec<_> = Level::ALL
+        .iter()
+        .map(|level| ("Käse Type", "\"x\"", Some(*level)))
+        .collect();
+    let server = Server::start(vec![vec![Take, OK]]).await;
+    let base = format!("http://127.0.0.1:{}", server.port);
+    let mut sink = preset_at(name, options, &base);
+    let (world, budget) = (world(), Budget::new(64 << 20));
+    let records = select(test_util::batch_of(&budget, &rows));
+    sink.deliver(&records, world.call(&budget)).await;
+    String::from_utf8(server.requests()[0].clone()).unwrap()
+}
+
+#[tokio::test]
+async fn elasticsearch_leaves_out_ids_and_overwrites_where_it_is_told_to() {
+    let request = sent_with(
+        "elasticsearch",
+        "index = \"-Logs/{type}\", action = \"index\", id = false",
+    )
+    .await;
+    let action = "{\"index\":{\"_index\":\"xlogs_k__se_type\"}}\n{\"@timestamp\"";
+    assert_eq!(request.matches(action).count(), 6, "{request}");
+    assert!(!request.contains("\"_id\""));
+    let empty = sent_with("elasticsearch", "index = \"{.missing}\"").await;
+    assert!(
+        empty.contains("{\"_index\":\"unknown\",\"_id\":"),
+        "{empty}"
+    );
+}
+
+#[tokio::test]
+async fn coralogix_has_numbers_for_levels() {
+    let request = sent_with("coralogix", "api_key = \"t\", application = \"a\"").await;
+    let numbers = request.split("\"severity\":").skip(1);
+    let numbers: Vec<&str> = numbers.map(|rest| &rest[..1]).collect();
+    // Trace is verbose, which Coralogix counts above debug.
+    assert_eq!(numbers, ["2", "1", "3", "4", "5", "6"]);
+}
+
+#[tokio::test]
+async fn clickhouse_inserts_at_once_where_it_is_told_to() {
+    let request = sent_with("clickhouse", "table = \"t\", async_insert = false").await;
+    assert!(!request.contains("async_insert"), "{request}");
+    assert!(request.contains("&wait_end_of_query=1&"), "{request}");
 }
