@@ -217,7 +217,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
     let tls = tls::read(reader, || None);
-    let plan = Plan::read(reader, build.names, own_headers.as_ref());
+    let plan = Plan::read(reader, build.names);
     let url = match own_url {
         Some(url) => url,
         None => plan.as_ref().and_then(|plan| plan.url(reader)),

@@ -3,6 +3,7 @@
 //! A member of the record whose key stands there already is left out where it says the same, and is called
 //! `record.KEY` otherwise: nothing is lost, and no object has a key twice through us.
 
+use std::io::Write as _;
 use std::ops::Range;
 
 use tapline_core::json;
@@ -93,9 +94,7 @@ impl<'o> Object<'o> {
 
     /// A number.
     pub fn number(&mut self, key: &str, value: impl std::fmt::Display) {
-        self.with(key, |out| {
-            out.extend_from_slice(value.to_string().as_bytes());
-        });
+        self.with(key, |out| write_display(value, out));
     }
 
     /// Keeps a key free: a member of the record that is called so gets another name.
@@ -315,6 +314,11 @@ fn same(one: &[u8], other: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Appends a value as it shows itself.
+pub(super) fn write_display(value: impl std::fmt::Display, out: &mut Vec<u8>) {
+    write!(out, "{value}").expect("writing to a vector does not fail");
 }
 
 /// How many members an object has once it is flat.

@@ -40,13 +40,8 @@ const NO_LIMITS: Limits = Limits {
 };
 
 impl Plan {
-    /// Reads `preset` with `options`, or `framing`. `headers` are those that the sink's table sets. `None` after it
-    /// reported what is wrong.
-    pub fn read(
-        reader: &Reader<'_>,
-        names: Names<'_>,
-        headers: Option<&HeaderMap>,
-    ) -> Option<Plan> {
+    /// Reads `preset` with `options`, or `framing`. `None` after it reported what is wrong.
+    pub fn read(reader: &Reader<'_>, names: Names<'_>) -> Option<Plan> {
         // In place of a table anything may stand, a credential too.
         if let Some(value) = reader.raw("options")
             && !matches!(value.data, Data::Table(_))
@@ -72,12 +67,10 @@ impl Plan {
             reader.table_as("options", &[])?.hide_unknown();
             return None;
         };
-        let none = HeaderMap::new();
         let options = Options {
             reader: reader.table_as("options", preset.options)?,
             sink: reader,
             names,
-            headers: headers.unwrap_or(&none),
             preset: preset.name,
         };
         let form = (preset.read)(&options);

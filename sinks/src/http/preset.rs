@@ -116,8 +116,6 @@ pub(super) struct Options<'a> {
     /// The table of the sink.
     pub sink: &'a Reader<'a>,
     pub names: Names<'a>,
-    /// The headers that the sink's table sets.
-    pub headers: &'a HeaderMap,
     pub preset: &'static str,
 }
 
@@ -249,7 +247,9 @@ impl Options<'_> {
     /// Whether the sink's table sets a header.
     fn is_set(&self, header: &'static str) -> bool {
         let by_auth = header == "authorization" && self.sink.has("auth");
-        by_auth || self.headers.contains_key(header)
+        let names = self.sink.map("headers").into_iter();
+        let mut names = names.map(|(name, _)| name.value);
+        by_auth || names.any(|name| name.eq_ignore_ascii_case(header))
     }
 
     /// The base that an option stands for, which must be a host's name or a part of one; it cannot be there together

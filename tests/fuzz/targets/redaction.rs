@@ -30,6 +30,7 @@ fn made(kind: &TransformKind) -> Box<dyn Transform> {
     let build = Build {
         names: Names { env: &[] },
         facts: &facts,
+        memory: 16 << 20,
     };
     kind.build.expect("the feature is on")(&reader, &build).expect("the rules are right")
 }

@@ -43,6 +43,7 @@ impl Ours {
         let build = Build {
             names: Names { env: &[] },
             facts: &facts,
+            memory: 16 << 20,
         };
         let make = kind.build.expect("the feature is on");
         let mut transform = make(&reader, &build).expect("the rules are known");

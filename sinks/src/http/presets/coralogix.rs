@@ -9,7 +9,7 @@ use tapline_core::template::Allow;
 
 use super::super::answer::by_status;
 use super::super::body::{Items, Limits};
-use super::super::document::Shape;
+use super::super::document::{Shape, write_display};
 use super::super::preset::{Form, Options, Preset};
 
 pub(super) const PRESET: Preset = Preset {
@@ -84,7 +84,11 @@ fn read(options: &Options<'_>) -> Option<Form> {
             });
         }
         object.number("severity", severity(seen.level()));
-        object.text("hiResTimestamp", seen.time_ns().to_string().as_bytes());
+        object.with("hiResTimestamp", |out| {
+            out.push(b'"');
+            write_display(seen.time_ns(), out);
+            out.push(b'"');
+        });
         object.object("text", |inner| {
             inner.message("message", Some(&seen.message()));
             inner.level("level", seen);

@@ -15,7 +15,7 @@ use tapline_core::template::{Allow, Template};
 
 use super::super::answer::by_status;
 use super::super::body::{Body, Left, Limits, Paper};
-use super::super::document::{Member, Object, Shape};
+use super::super::document::{Member, Object, Shape, write_display};
 use super::super::preset::{Form, Options, Preset};
 use super::super::seen::{Seen, render_fixed};
 use super::super::target::Piece;
@@ -282,7 +282,7 @@ impl Streams {
     /// `["<ns>","line",{"key":"value"}]`.
     fn write_value(&mut self, seen: &Seen<'_>, entry: &Entry, out: &mut Vec<u8>) {
         out.extend_from_slice(b"[\"");
-        out.extend_from_slice(entry.time_ns.to_string().as_bytes());
+        write_display(entry.time_ns, out);
         out.extend_from_slice(b"\",");
         json::quote_into(seen.text(), out);
         out.push(b',');

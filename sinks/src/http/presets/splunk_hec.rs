@@ -13,7 +13,7 @@ use tapline_core::template::{Allow, Template};
 
 use super::super::answer::{again, by_status, number};
 use super::super::body::{Items, Limits};
-use super::super::document::{Object, Shape};
+use super::super::document::{Object, Shape, write_display};
 use super::super::preset::{Form, Options, Preset};
 use super::super::seen::Seen;
 use super::super::target::Piece;
@@ -122,8 +122,8 @@ fn event(
     object: &mut Object<'_>,
 ) {
     object.with("time", |out| {
-        let seconds = format!("{}.{:03}", seen.time_ms / 1_000, seen.time_ms % 1_000);
-        out.extend_from_slice(seconds.as_bytes());
+        let (seconds, ms) = (seen.time_ms / 1_000, seen.time_ms % 1_000);
+        write_display(format_args!("{seconds}.{ms:03}"), out);
     });
     for (key, template) in places {
         object.template(key, template, seen);

@@ -25,7 +25,8 @@ pub const RULES: &[Rule] = &[
     rule(
         "CreditCardNumber",
         Financial,
-        "[0-9](?:[ -]?[0-9]){12,}",
+        // No issuer's numbers begin with 0 or 1, and every time in milliseconds does.
+        "[2-9](?:[ -]?[0-9]){12,}",
         card,
     ),
     Rule {

@@ -109,6 +109,11 @@ async fn credentials_of_a_preset_may_come_from_headers_or_auth() {
     let text = "preset = \"datadog\"\nheaders = { DD-API-KEY = { env = \"TOKEN\" } }";
     let built = sink(text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(built.headers["dd-api-key"], "s3cret");
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dd-AbCdEf";
+    let text =
+        format!("preset = \"datadog\"\nheaders = {{ dd-api-key = {{ secret = \"{arn}\" }} }}");
+    let built = sink(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert!(!built.headers.contains_key("dd-api-key"), "it comes later");
     let text = "preset = \"logzio\"\nurl = \"https://listener.logz.io:8071/?token=s3cret\"";
     assert!(sink(text).is_ok());
 }
