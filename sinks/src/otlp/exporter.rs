@@ -41,10 +41,10 @@ pub(super) enum Form {
 /// How requests travel.
 pub(super) enum Transport {
     Http {
-        client: Client,
-        signed: Option<Signed>,
+        client: Box<Client>,
+        signed: Option<Box<Signed>>,
     },
-    Grpc(grpc::Client),
+    Grpc(Box<grpc::Client>),
 }
 
 impl Transport {
@@ -142,11 +142,11 @@ impl Exporter {
         let transport = match form {
             Form::Grpc => {
                 let client = grpc::Client::new(url, signal.method(), connect_timeout, tls, late)?;
-                Transport::Grpc(client)
+                Transport::Grpc(Box::new(client))
             }
             _ => Transport::Http {
-                client: Client::new(url, connect_timeout, tls).with_late(late),
-                signed,
+                signed: signed.map(Box::new),
+                client: Box::new(Client::new(url, connect_timeout, tls).with_late(late)),
             },
         };
         let mut headers = HeaderMap::new();
