@@ -110,7 +110,22 @@ impl Suspects {
         self.words.fill(0);
     }
 
-    fn add(&mut self, rule: usize) {
+    /// Whether one of them is one of others.
+    pub fn meets(&self, others: &Suspects) -> bool {
+        let pairs = self.words.iter().zip(&others.words);
+        pairs.into_iter().any(|(word, other)| word & other != 0)
+    }
+
+    /// Of those that are wanting, leaves only the named.
+    pub fn keep_named(&mut self, wanting: &Suspects, named: &Suspects) {
+        let others = wanting.words.iter().zip(&named.words);
+        for (word, (wanting, named)) in self.words.iter_mut().zip(others) {
+            *word &= !wanting | named;
+        }
+    }
+
+    /// Adds a rule.
+    pub fn add(&mut self, rule: usize) {
         if let Some(word) = self.words.get_mut(rule / 64) {
             *word |= 1 << (rule % 64);
         }

@@ -34,6 +34,7 @@ mod tests;
 mod validate;
 mod walk;
 mod window;
+mod words;
 
 use regex_automata::meta::BuildError;
 use tapline_core::batch::{Batch, Slice};

@@ -15,6 +15,7 @@ use super::action::{Action, is_continuation, is_replacement};
 use super::gate::{Gate, Suspects};
 use super::keys::{Keys, Link};
 use super::validate::{Check, Found, Verdict};
+use super::words::Words;
 use tapline_core::json;
 
 /// Largest compiled form of one regex, in bytes.
@@ -120,6 +121,8 @@ pub struct Scanner {
     /// The rules whose regex asks for a border of the text, so that it cannot be searched for in raw JSON.
     anchored: OnceCell<Vec<bool>>,
     suspects: Suspects,
+    /// Made with the gate. Without it every suspect is searched for.
+    words: Option<Words>,
     /// Bytes that were looked at, as far as tests want to know: by the gate, by searches, by checks.
     #[cfg(test)]
     work: std::cell::Cell<usize>,
@@ -176,6 +179,7 @@ impl Scanner {
             gate: OnceCell::new(),
             allow,
             anchored: OnceCell::new(),
+            words: None,
             #[cfg(test)]
             work: std::cell::Cell::new(0),
         }
@@ -211,19 +215,16 @@ impl Scanner {
     }
 
     /// Makes what was left for later.
-    pub fn prepare(&self) {
-        self.gate();
-        self.anchored();
-    }
-
-    fn gate(&self) -> &Gate {
-        self.gate.get_or_init(|| {
-            Gate::new(self.rules.iter().map(|rule| {
+    pub fn prepare(&mut self) {
+        if self.gate.get().is_none() {
+            self.gate = OnceCell::from(Gate::new(self.rules.iter().map(|rule| {
                 let mut patterns = vec![rule.regex.source.to_string()];
                 patterns.extend(rule.keys.traces());
                 patterns
-            }))
-        })
+            })));
+            self.words = Words::new(&self.rules).ok();
+        }
+        self.anchored();
     }
 
     fn anchored(&self) -> &[bool] {
@@ -248,9 +249,22 @@ impl Scanner {
     /// it; tells whether there are any.
     pub fn suspect(&mut self, text: &[u8]) -> bool {
         self.worked(text.len());
-        self.gate();
+        self.prepare();
         if let Some(gate) = self.gate.get() {
             gate.note(text, &mut self.suspects);
+        }
+        !self.suspects.is_empty()
+    }
+
+    /// The same of a record's JSON without escapes, which holds all its texts and their keys.
+    pub fn suspect_record(&mut self, raw: &[u8]) -> bool {
+        self.suspect(raw) && self.has_words(raw, None)
+    }
+
+    /// Leaves out the suspects that want a word and have none; tells whether there are others.
+    fn has_words(&mut self, text: &[u8], path: Option<&Link<'_>>) -> bool {
+        if let Some(words) = &mut self.words {
+            words.acquit(&mut self.suspects, text, path);
         }
         !self.suspects.is_empty()
     }
@@ -277,7 +291,7 @@ impl Scanner {
     pub fn scan(&mut self, text: &[u8], path: Option<&Link<'_>>, found: &mut Vec<Match>) {
         found.clear();
         self.acquit();
-        if !self.suspect(text) {
+        if !self.suspect(text) || !self.has_words(text, path) {
             return;
         }
         for rule in self.suspects.iter() {

@@ -144,7 +144,7 @@ fn holds_word(text: &[u8], first: Range<usize>, last: Range<usize>, word: &[u8])
 fn word_end(text: &[u8], start: usize, word: &[u8]) -> Option<usize> {
     let mut at = start;
     for letter in word {
-        while at > start && matches!(text.get(at), Some(b'_' | b'-' | b'.' | b' ')) {
+        while at > start && text.get(at).is_some_and(|byte| is_separator(*byte)) {
             at += 1;
         }
         if text.get(at)?.to_ascii_lowercase() != *letter {
@@ -153,6 +153,11 @@ fn word_end(text: &[u8], start: usize, word: &[u8]) -> Option<usize> {
         at += 1;
     }
     Some(at)
+}
+
+/// Whether a byte may stand between the letters of a word: `_`, `-`, `.` or a space.
+pub fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-' | b'.' | b' ')
 }
 
 /// Whether no word goes on over an offset: one side is no letter, or a capital follows what is none.

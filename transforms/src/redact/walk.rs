@@ -112,7 +112,7 @@ impl Walker<'_> {
     fn suspicious(&mut self, raw: &[u8]) -> bool {
         self.scanner.acquit();
         if memchr::memchr(b'\\', raw).is_none() {
-            return self.scanner.suspect(raw);
+            return self.scanner.suspect_record(raw);
         }
         let mut suspicious = false;
         let mut now = self.scratch.take();
