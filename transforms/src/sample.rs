@@ -90,6 +90,8 @@ impl Transform for Sample {
     fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
         let mut released = Vec::new();
         let mut weights = Weights::default();
+        // What a batch that broke left behind means nothing for this one.
+        self.taken.clear();
         for position in 0..batch.records().len() {
             let record = &batch.records()[position];
             if is_left_alone(record) {

@@ -209,6 +209,8 @@ enum Place {
 impl Transform for Parse {
     fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
         if self.join {
+            // What a batch that broke left behind means nothing for this one.
+            self.open.retain(Open::is_held);
             for position in 0..batch.records().len() {
                 let record = &batch.records()[position];
                 if record.is_live() && record.origin == Origin::Function {

@@ -59,7 +59,17 @@ impl Keys {
     /// [`pattern`](Keys::pattern): where something beyond the start of a name may be anything, quotes too.
     pub fn traces(&self) -> Vec<String> {
         let loose = |glob: &&[u8]| glob.iter().skip(1).any(|byte| *byte == b'*');
-        self.names().filter(loose).map(trace).collect()
+        let mut traces: Vec<String> = self.names().filter(loose).map(trace).collect();
+        // The name before an innermost one that may be any may stand in another text: around JSON inside a string.
+        let any = |glob: &Vec<u8>| glob.iter().all(|byte| *byte == b'*');
+        if self
+            .entries
+            .iter()
+            .any(|entry| entry.last().is_some_and(any))
+        {
+            traces.push(trace(b"*"));
+        }
+        traces
     }
 
     fn names(&self) -> impl Iterator<Item = &[u8]> {

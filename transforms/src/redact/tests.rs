@@ -111,6 +111,8 @@ fn keys_take_any_value_at_any_depth_and_in_any_case() {
     }
     let everything = redacted("keys = ['user.*']", r#"{"user":{"a":1,"b":"x"},"c":2}"#);
     assert_eq!(everything, r#"{"user":{"a":"[KEY]","b":"[KEY]"},"c":2}"#);
+    let within = redacted("keys = ['user.*']", r#"{"user":"{\"ssn\":\"123\"}","c":2}"#);
+    assert_eq!(within, r#"{"user":"{\"ssn\":\"[KEY]\"}","c":2}"#);
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Walker<'_> {
         let mut suspicious = false;
         let mut now = self.scratch.take();
         json::unescape_into(raw, &mut now);
-        for _ in 1..LEVELS_MAX {
+        for _ in 0..LEVELS_MAX {
             suspicious = self.scanner.suspect(&now);
             if memchr::memchr(b'\\', &now).is_none() {
                 break;

@@ -236,13 +236,17 @@ fn record(random: &mut Random, patterns: &[Hir]) -> String {
             text = text.chars().filter(char::is_ascii_digit).take(18).collect();
         }
         let inner = value.clone();
-        value = match random.below(7) {
+        value = match random.below(8) {
             0 => serde_json::json!({ "n": text.parse::<u64>().unwrap_or(4), "v": inner }),
             1 => serde_json::json!({ "v": inner.to_string(), "t": text }),
             2 => serde_json::json!([text, inner]),
             3 => serde_json::json!({ text: inner }),
             4 => serde_json::json!({ "a": { "password": inner, "user": { "pin": text } } }),
             5 => serde_json::json!(format!("{text} {inner} {text}")),
+            6 => {
+                let owner = serde_json::json!({ "name": text }).to_string();
+                serde_json::json!({ "owner": owner, "v": inner })
+            }
             _ => {
                 serde_json::json!({ "m": text, "requestId": "8476a536-e9f4-11e8-9739-2dfe598c3fcd", "v": inner })
             }
@@ -254,7 +258,7 @@ fn record(random: &mut Random, patterns: &[Hir]) -> String {
 
 #[test]
 fn the_gate_changes_nothing_but_the_time_it_takes() {
-    let config = "rules = ['@all', 'HighEntropy']\nkeys = ['user.pin', 'pass*']\ncustom = [{ id = 'edge', regex = '\\b4\\d+' }]";
+    let config = "rules = ['@all', 'HighEntropy']\nkeys = ['user.pin', 'pass*', 'owner.*']\ncustom = [{ id = 'edge', regex = '\\b4\\d+' }]";
     let (mut gated, mut ungated) = (made(&KIND, config), made(&UNGATED, config));
     let patterns: Vec<Hir> = RULES.iter().map(|rule| parsed(rule.pattern)).collect();
     for seed in 0..400 {
