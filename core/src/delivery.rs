@@ -194,7 +194,8 @@ impl Delivery {
             Holding::Until(at) => at <= now || self.port.budget.is_tight(),
             Holding::Full => return Some(Work::Flush),
         };
-        if self.port.has_work() {
+        // What is held was paid for: it need not wait for what the ceiling keeps back.
+        if self.port.has_work() && !(due && self.over_ceiling().is_some()) {
             return (due || self.port.wants_to_send()).then_some(Work::Deliver);
         }
         due.then_some(Work::Flush)
@@ -204,6 +205,7 @@ impl Delivery {
     fn work_of_end(&self) -> Option<Work> {
         match self.holding() {
             Holding::Full => Some(Work::Flush),
+            Holding::Until(_) if self.over_ceiling().is_some() => Some(Work::Flush),
             _ if self.port.has_work() => Some(Work::Deliver),
             Holding::Until(_) => Some(Work::Flush),
             Holding::Nothing => None,

@@ -21,6 +21,8 @@ pub struct Late(Rc<Shared>);
 struct Shared {
     arn: String,
     state: RefCell<State>,
+    /// What was known when it was last asked for anew: it may still do.
+    before: RefCell<Option<Rc<str>>>,
     changed: Bell,
     /// Rings for the task that fetches.
     wanted: Rc<Bell>,
@@ -64,9 +66,11 @@ impl Late {
         self.change(State::Known(text.into()));
     }
 
-    /// It cannot be fetched for now.
+    /// It cannot be fetched for now. What was known before goes on being used: a destination may have refused it for
+    /// another reason.
     pub fn fail(&self) {
-        self.change(State::Failed);
+        let before = self.0.before.take();
+        self.change(before.map_or(State::Failed, State::Known));
     }
 
     /// It is to be fetched once more.
@@ -82,6 +86,7 @@ impl Late {
             return false;
         }
         self.0.anew_from.set(now + ANEW_AFTER);
+        self.0.before.replace(self.text());
         self.want();
         true
     }
@@ -122,6 +127,7 @@ impl LateSecrets {
         let late = Late(Rc::new(Shared {
             arn: arn.to_owned(),
             state: RefCell::new(State::Wanted),
+            before: RefCell::default(),
             changed: Bell::default(),
             wanted: self.wanted.clone(),
             anew_from: Cell::default(),
@@ -180,6 +186,17 @@ mod tests {
         assert!(!late.refused(at(60)));
         assert!(late.refused(at(61)));
         late.fail();
-        assert!(!late.refused(at(200)) && late.text().is_none());
+        assert_eq!(late.text().as_deref(), Some("x"), "it may still do");
+        assert!(late.refused(at(200)));
+    }
+
+    #[test]
+    fn a_secret_that_was_never_there_is_missing_until_it_is_fetched() {
+        let late = LateSecrets::default().add("a");
+        late.fail();
+        assert!(late.text().is_none() && !late.is_wanted());
+        late.want();
+        late.fail();
+        assert!(late.text().is_none());
     }
 }
