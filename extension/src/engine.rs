@@ -85,7 +85,7 @@ impl Engine {
         for _ in 0..TURNS_TO_POLL {
             tokio::task::yield_now().await;
         }
-        self.pipeline.borrow_mut().prepare();
+        self.guard(|engine| engine.pipeline.borrow_mut().prepare());
         loop {
             if let Some(until) = drain {
                 self.drain(until).await;
@@ -191,7 +191,7 @@ impl Engine {
                 .for_each(|port| port.hold_ended(&self.world, held));
         }
         if actions.release {
-            self.pipeline.borrow_mut().release(&self.context());
+            self.release();
         }
         if actions.flush && self.strategy != Strategy::Continuous {
             self.ports
@@ -237,11 +237,8 @@ impl Engine {
 
     /// Takes in one body. Whatever is in it, it must not end the process: that would fail the function.
     fn take_in(&mut self, arrival: Arrival) {
-        let taken = std::panic::catch_unwind(AssertUnwindSafe(|| self.read(arrival)));
-        if taken.is_err() {
+        if !self.guard(|engine| engine.read(arrival)) {
             add(&self.ledger.bodies_dropped, 1);
-            self.world
-                .log(Level::Error, "a body could not be taken in; it is dropped");
         }
     }
 
@@ -292,14 +289,16 @@ impl Engine {
 
     /// What transforms held back goes on; it is gathered from now on like what has just arrived.
     fn expire_held(&mut self) {
-        self.pipeline.borrow_mut().expire(&self.context());
+        self.guard(|engine| engine.pipeline.borrow_mut().expire(&engine.context()));
         self.step(Event::Arrived);
     }
 
     fn expire_fragment(&mut self) {
         let now = self.world.now();
-        let decoded = self.decode(|decoder, context| decoder.expire(now, context));
-        self.process(decoded);
+        self.guard(|engine| {
+            let decoded = engine.decode(|decoder, context| decoder.expire(now, context));
+            engine.process(decoded);
+        });
     }
 
     /// Hands records to the pipeline, then events to the lifecycle: a flush must find what came before it.
@@ -374,7 +373,7 @@ impl Engine {
             match self.receiver.ingress.pop() {
                 Some(arrival) => {
                     self.take_in(arrival);
-                    self.pipeline.borrow_mut().release(&self.context());
+                    self.release();
                 }
                 None => {
                     let something = either(self.receiver.ingress.ready(), self.progress.rung());
@@ -414,8 +413,25 @@ impl Engine {
     /// Gives out everything that decoder and transforms hold back.
     fn expire_all(&mut self) {
         let now = self.world.now();
-        let decoded = self.decode(|decoder, context| decoder.flush_fragment(now, context));
-        self.process(decoded);
-        self.pipeline.borrow_mut().release(&self.context());
+        self.guard(|engine| {
+            let decoded = engine.decode(|decoder, context| decoder.flush_fragment(now, context));
+            engine.process(decoded);
+        });
+        self.release();
+    }
+
+    /// Gives out what transforms hold back.
+    fn release(&mut self) {
+        self.guard(|engine| engine.pipeline.borrow_mut().release(&engine.context()));
+    }
+
+    /// Does something that must not end the process, whatever breaks in it: that would fail the function.
+    fn guard(&mut self, work: impl FnOnce(&mut Engine)) -> bool {
+        let done = std::panic::catch_unwind(AssertUnwindSafe(|| work(self))).is_ok();
+        if !done {
+            let message = "a step of the pipeline broke; what it had at hand is dropped";
+            self.world.log(Level::Error, message);
+        }
+        done
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Transform {
     pub sets_env: Option<Range<usize>>,
     /// Where it says how text is read into fields.
     pub reads_fields: Option<Range<usize>>,
+    /// Where it sums up values that it suppressed.
+    pub sums_up: Option<Range<usize>>,
 }
 
 /// Reads all tables. What is wrong is reported; whoever finds an error does not use the stages.
@@ -51,6 +53,7 @@ pub(super) fn read(root: &Reader<'_>, kinds: &[TransformKind], build: &Build<'_>
         transforms.add(index, reader, kinds, build);
     }
     transforms.refuse_late_fields(root);
+    transforms.refuse_early_limits(root);
     transforms
 }
 
@@ -105,6 +108,7 @@ impl Transforms {
             header: reader.header(),
             sets_env: kind.and_then(|kind| sets_env(&reader, kind)),
             reads_fields: kind.and_then(|kind| reads_fields(&reader, kind)),
+            sums_up: kind.and_then(|kind| sums_up(&reader, kind)),
         });
         if let (Some(transform), true) = (transform, enabled) {
             self.stages.push(Stage {
@@ -127,6 +131,21 @@ impl Transforms {
         for span in late.filter_map(|t| t.reads_fields.clone()) {
             let message = "fields are read out of text that was redacted before: no rule has seen their keys and values";
             let help = "put this `parse` before the `redact`";
+            root.error(span, message, help);
+        }
+    }
+
+    /// A summary bears the beginning of a value under a name of its own: a redaction behind it knows neither the whole
+    /// value nor its key.
+    fn refuse_early_limits(&self, root: &Reader<'_>) {
+        let redacts = |t: &Transform| t.outline.redacts && t.outline.enabled;
+        let Some(last) = self.list.iter().rposition(redacts) else {
+            return;
+        };
+        let early = self.list[..last].iter().filter(|t| t.outline.enabled);
+        for span in early.filter_map(|t| t.sums_up.clone()) {
+            let message = "summaries of `limit` name the beginning of a value, which a `redact` behind cannot recognise";
+            let help = "put this `sample` behind the last `redact`";
             root.error(span, message, help);
         }
     }
@@ -192,6 +211,11 @@ fn reads_fields(reader: &Reader<'_>, kind: &TransformKind) -> Option<Range<usize
     }
     let none = matches!(&reader.raw("format")?.data, Data::Text(text) if text == "none");
     (!none).then(|| reader.key_span("format"))?
+}
+
+/// Where `sample` bounds what repeats itself, and sums up what it suppressed.
+fn sums_up(reader: &Reader<'_>, kind: &TransformKind) -> Option<Range<usize>> {
+    (kind.name == "sample").then(|| reader.key_span("limit"))?
 }
 
 /// Where `enrich` sets a value with `{env.…}` in it.
