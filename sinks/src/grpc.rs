@@ -98,8 +98,28 @@ impl Client {
         message: &Bytes,
         gzipped: bool,
     ) -> Result<Reply, Failure> {
+        let late = self.late.headers(call).await?;
+        let reply = self.call_with(call, headers, &late, message, gzipped);
+        let reply = reply.await?;
+        if self.late.is_empty() || !reply.is_refusal() {
+            return Ok(reply);
+        }
+        match self.late.changed(&late, call).await {
+            Some(late) => self.call_with(call, headers, &late, message, gzipped).await,
+            None => Ok(reply),
+        }
+    }
+
+    async fn call_with(
+        &mut self,
+        call: &Call<'_>,
+        headers: &HeaderMap,
+        late: &HeaderMap,
+        message: &Bytes,
+        gzipped: bool,
+    ) -> Result<Reply, Failure> {
         let mut headers = headers.clone();
-        headers.extend(self.late.headers(call).await?);
+        headers.extend(late.clone());
         if let Some(live) = self.take_kept(call.world).await {
             let request = self.request(call, &headers, message, gzipped);
             match self.exchange(live, call, request).await {

@@ -344,6 +344,10 @@ impl Http {
                 let line = format!("allow the function's role to write to `{service}`");
                 denied(&fault, &line)
             }
+            Remedy::Refused if fault.code == "ResourceNotFoundException" => denied(
+                &fault,
+                "there is no such resource in this account and region",
+            ),
             Remedy::Refused => verdict,
         }
     }

@@ -124,7 +124,7 @@ impl S3Sink {
                 Ok(answer) => answer,
                 Err(missing) => return missing.into(),
             };
-            match self.meaning(&answer, again, call) {
+            match self.meaning(&answer, again || answer.resent, call) {
                 Meaning::Verdict(verdict) => return verdict,
                 Meaning::Taken => self.object.take_another_key(call.facts),
                 Meaning::Moved(place) if !moved => {

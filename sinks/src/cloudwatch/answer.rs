@@ -126,6 +126,7 @@ mod tests {
             headers,
             body: body.as_bytes().to_vec(),
             whole: true,
+            resent: false,
         })
     }
 

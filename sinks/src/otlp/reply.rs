@@ -104,6 +104,12 @@ impl Reply {
         }
     }
 
+    /// Whether the server knows the caller not, or not well enough: UNAUTHENTICATED or PERMISSION_DENIED.
+    #[cfg(any(test, feature = "otlp-grpc"))]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.code(), 7 | 16)
+    }
+
     /// What it means for `sent` records, spans or data points.
     pub(super) fn meaning(&self, sent: usize) -> Meaning {
         let code = self.code();

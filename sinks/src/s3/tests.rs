@@ -213,6 +213,22 @@ async fn a_412_after_an_attempt_whose_answer_was_lost_is_success_with_the_same_k
     );
 }
 
+/// The kept connection died with the answer on its way; the client has sent the request once more by itself.
+#[tokio::test]
+async fn a_412_after_a_connection_that_died_is_success_too() {
+    let server = Server::start(vec![
+        vec![Take, answer("200 OK", ""), Take],
+        vec![Take, answer("412 X", &error("PreconditionFailed"))],
+    ])
+    .await;
+    let mut sink = sink(server.port, KEY);
+    let verdicts = flushes(&mut sink, &world(), 2).await;
+    assert_eq!(verdicts, [Verdict::Accepted, Verdict::Accepted]);
+    let requests = requests(&server);
+    assert_eq!(requests.len(), 3);
+    assert_eq!(requests[1], requests[2], "the same key and bytes");
+}
+
 #[tokio::test]
 async fn a_412_on_the_first_attempt_takes_the_next_number_at_once() {
     let (verdicts, requests) = scripted(
@@ -366,6 +382,7 @@ async fn a_loop_of_redirects_ends_and_no_signature_goes_to_a_stranger() {
         headers,
         body: Vec::new(),
         whole: true,
+        resent: false,
     };
     assert!(
         matches!(moved(&redirect, "eu-west-1"), Some(Moved::Host(url)) if url.host == "acme-logs.s3.us-east-2.amazonaws.com")

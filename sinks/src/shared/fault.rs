@@ -200,6 +200,7 @@ mod tests {
             headers,
             body: body.as_bytes().to_vec(),
             whole: true,
+            resent: false,
         }
     }
 

@@ -86,6 +86,12 @@ pub(crate) struct Answer {
     pub body: Vec<u8>,
     /// The body came whole.
     pub whole: bool,
+    /// The request was sent twice: the first time on a kept connection, without any answer.
+    #[allow(
+        dead_code,
+        reason = "not every build has a sink to which a second request says something else"
+    )]
+    pub resent: bool,
 }
 
 /// Why nothing came back.
@@ -192,7 +198,9 @@ impl Client {
         call: &Call<'_>,
         outgoing: &Outgoing,
     ) -> Result<Answer, Failure> {
-        if let Some(live) = self.take_kept(call.world).await {
+        let kept = self.take_kept(call.world).await;
+        let resent = kept.is_some();
+        if let Some(live) = kept {
             match self.exchange(live, call, outgoing).await {
                 Err(Failure {
                     answered: false, ..
@@ -201,7 +209,8 @@ impl Client {
             }
         }
         let live = self.connect(call.world).await?;
-        self.exchange(live, call, outgoing).await
+        let answer = self.exchange(live, call, outgoing).await?;
+        Ok(Answer { resent, ..answer })
     }
 
     /// The kept connection, where it is probably still good.
@@ -309,6 +318,7 @@ impl Client {
             headers: head.headers,
             body: read,
             whole,
+            resent: false,
         })
     }
 

@@ -124,8 +124,11 @@ fn row(fields: &[(String, Template)], seen: &Seen<'_>, object: &mut Object<'_>) 
     object.templates(fields, seen);
 }
 
-/// Codes of errors that pass: too slow, too many queries, parts or bytes at once, no replica, network.
-const PASSING: [u64; 8] = [159, 202, 209, 210, 241, 242, 252, 319];
+/// Codes of errors that pass: too slow, too many queries, parts or bytes at once, no replica, network, a server that
+/// restarts (236, 394) or has lost its Keeper (225, 242, 999).
+const PASSING: [u64; 13] = [
+    159, 202, 209, 210, 225, 236, 241, 242, 252, 285, 319, 394, 999,
+];
 
 /// Codes of errors that somebody has to put right: no table, no database, no access, wrong user or password.
 const DENIED: [u64; 6] = [60, 81, 192, 193, 497, 516];

@@ -19,6 +19,7 @@ fn answer(status: u16, kind: &'static str, body: &[u8]) -> Answer {
         headers,
         body: body.to_vec(),
         whole: true,
+        resent: false,
     }
 }
 

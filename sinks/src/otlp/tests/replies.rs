@@ -162,3 +162,19 @@ fn a_success_counts_what_it_says_was_rejected() {
     let wanted = Remark::Refused("INVALID_ARGUMENT".into(), "no such field\n".into());
     assert_eq!(reply(&pairs, b"").meaning(1).remark, Some(wanted));
 }
+
+/// Then a secret that came from AWS is fetched anew.
+#[test]
+fn only_a_caller_who_is_not_let_in_is_refused() {
+    for (code, refused) in [
+        ("0", false),
+        ("3", false),
+        ("7", true),
+        ("14", false),
+        ("16", true),
+    ] {
+        let reply = reply(&[("grpc-status", code)], b"");
+        assert_eq!(reply.is_refusal(), refused, "{code}");
+    }
+    assert!(reply_over(401, &[], b"").is_refusal());
+}

@@ -384,6 +384,12 @@ async fn clickhouse_may_fail_in_a_200() {
             ),
             ("500 Error", parts, "ttttt", &["code_252"]),
             ("500 Error", data, "rrrrr", &["code_117"]),
+            (
+                "500 Error",
+                "Code: 999. DB::Exception: Session expired. (KEEPER_EXCEPTION)",
+                "ttttt",
+                &["code_999"],
+            ),
             ("500 Error", "", "ttttt", &["500"]),
             (
                 "404 None",
@@ -448,6 +454,14 @@ async fn firehose_says_it_for_each_of_its_records() {
                 r#"{"__type":"ServiceUnavailableException"}"#,
                 "ttttt",
                 &["ServiceUnavailableException"],
+            ),
+            (
+                "400 Bad",
+                r#"{"__type":"ResourceNotFoundException"}"#,
+                "ddddd",
+                &[
+                    "ResourceNotFoundException: there is no such resource in this account and region",
+                ],
             ),
         ],
     )
