@@ -199,19 +199,13 @@ fn text_of(raw: &[u8]) -> String {
     String::from_utf8_lossy(&json::unescape(inside)).into_owned()
 }
 
-/// Longest text of a collector that is logged, in characters.
-const WORDS_MAX: usize = 200;
-
-/// A collector's words as one short line.
-fn short(text: &str) -> String {
-    let printable = text.chars().map(|character| {
-        if character.is_control() {
-            ' '
-        } else {
-            character
-        }
-    });
-    printable.take(WORDS_MAX).collect()
+/// What is said in place of a collector's words: they may quote a record or a header, and stay out of the log.
+fn hint(words: &str) -> &'static str {
+    if words.is_empty() {
+        ""
+    } else {
+        "; its reason is not logged, since it may quote what was sent"
+    }
 }
 
 impl Remark {
@@ -228,21 +222,16 @@ impl Remark {
     /// The line in the log; `signal` is what was sent.
     pub fn line(&self, sink: &str, signal: &str) -> String {
         match self {
-            Remark::Rejected(count, words) => {
-                format!(
-                    "{sink} rejected {count} of the {signal} of a request: {}",
-                    short(words)
-                )
-            }
+            Remark::Rejected(count, words) => format!(
+                "{sink} rejected {count} of the {signal} of a request{}",
+                hint(words)
+            ),
             Remark::Warning(words) => {
-                format!("{sink} took all {signal}, and says: {}", short(words))
-            }
-            Remark::Refused(status, words) if words.is_empty() => {
-                format!("{sink} refused {signal} with {status}; they are not sent again")
+                format!("{sink} took all {signal}, and warns{}", hint(words))
             }
             Remark::Refused(status, words) => format!(
-                "{sink} refused {signal} with {status}; they are not sent again: {}",
-                short(words)
+                "{sink} refused {signal} with {status}; they are not sent again{}",
+                hint(words)
             ),
             Remark::Foreign => format!(
                 "{sink} answered {signal} with success, but not as a collector does: is the endpoint right?"
