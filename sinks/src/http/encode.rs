@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tapline_core::budget::Budget;
+use tapline_core::json;
 use tapline_core::line;
 use tapline_core::sink::{Call, Selection};
 
@@ -146,6 +147,7 @@ impl Encoder {
                     wall_ms: call.world.wall_ms(),
                 };
                 left = body.write(records, &paper, out);
+                json::mend_halves(out);
             }
         }
         let plain_bytes = out.len();
