@@ -8,11 +8,12 @@ use crate::json;
 
 /// Appends the line of one record, without a newline, and with none inside it. Any strict reader of JSON takes it.
 pub fn write(batch: &Batch, record: &Record, out: &mut Vec<u8>) {
-    let start = out.len();
     out.extend_from_slice(b"{\"id\":\"");
     write_id(batch, record, out);
     out.push(b'"');
     member(out, "time", batch.bytes(record.time));
+    // An id and a time have no escapes.
+    let start = out.len();
     member(out, "type", batch.bytes(record.kind));
     if let Some(level) = record.level {
         member(out, "level", level.as_str().as_bytes());
