@@ -21,7 +21,7 @@ use crate::shared::late::LateHeaders;
 use crate::shared::packer::{Packed, Packer};
 use crate::shared::signed::Signed;
 use crate::shared::sigv4::Scope;
-use crate::shared::tls::{self, Tls};
+use crate::shared::tls::{self, StandIns, Tls};
 use crate::shared::url::{self, Url};
 use crate::zstd;
 
@@ -374,11 +374,18 @@ fn read_coder(reader: &Reader<'_>, signal: Signal) -> Option<Coder> {
 }
 
 fn read_tls(reader: &Reader<'_>, signal: Signal) -> Option<Tls> {
-    let from_environment = || {
-        let found = environment::find(reader, signal, "CERTIFICATE")?;
-        Some(found.value.into())
+    let ca = environment::find(reader, signal, "CERTIFICATE");
+    let own = reader
+        .table("tls")
+        .is_some_and(|tls| tls.has("cert") || tls.has("key"));
+    let stand_ins = StandIns {
+        ca: ca.map(|found| found.value.into()),
+        identity: match own {
+            true => None,
+            false => environment::identity(reader, signal),
+        },
     };
-    tls::read(reader, from_environment)
+    tls::read(reader, stand_ins)
 }
 
 /// What each record counts for beside its own bytes, at AWS's endpoint for logs.
