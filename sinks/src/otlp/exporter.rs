@@ -109,6 +109,10 @@ fn refused_by_aws(answer: &Answer, wall_ms: i64) -> Option<Verdict> {
             let line = "allow the function's role to write to the endpoint";
             Some(denied(&fault, line))
         }
+        Remedy::Refused if fault.code == "ResourceNotFoundException" => {
+            let line = "make the log group and the stream that its headers name";
+            Some(denied(&fault, line))
+        }
         Remedy::Refused => None,
     }
 }
