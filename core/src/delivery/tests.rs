@@ -447,6 +447,7 @@ fn what_waits_for_an_attempt_gives_way_to_new_bodies() {
 mod bounds;
 mod dead_letters;
 mod held;
+mod progress;
 
 /// Observations travel as records do, and what is lost of them is said: no record of a loss is made, and none is part of
 /// the law.
@@ -471,7 +472,7 @@ fn lost_observations_are_logged_and_make_no_record() {
     assert_eq!(observation.start_ms(), 6);
     let mut bench = Bench::new(|_| {});
     let port = Rc::try_unwrap(bench.port).expect("nobody else has it");
-    bench.port = Rc::new(port.of_observations());
+    bench.port = Rc::new(port.of_observations(&Bench::new(|_| {}).port));
     bench.port.observe(&[observation.clone(), observation], 11);
     let refused = Answer::After(Duration::ZERO, Verdict::Rejected("400".into()).into());
     let (sink, seen) = ScriptedSink::new([Answer::unavailable(), refused]);

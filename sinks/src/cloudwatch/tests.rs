@@ -513,7 +513,7 @@ fn a_refused_entity_is_left_out_from_then_on() {
         let more =
             "entity = { key = { Type = \"Service\", Name = \"pay\" }, attributes = { a = \"b\" } }";
         let (mut sink, world) = (sink(fake.port, more), world());
-        for _ in 0..3 {
+        for _ in 0..2 {
             assert_eq!(
                 deliver(&mut sink, &world, &selection(&["one"])).await,
                 accepted()
@@ -522,6 +522,15 @@ fn a_refused_entity_is_left_out_from_then_on() {
         assert_eq!(world.messages.borrow().len(), 1);
         assert!(world.messages.borrow()[0].contains("InvalidEntity"));
         assert_eq!(sink.target.entity, None);
+        let tomorrow = NOW_MS + 86_400_000;
+        world.wall_ms.set(tomorrow);
+        fake.state.now_ms.set(tomorrow);
+        assert_eq!(
+            deliver(&mut sink, &world, &at(&[tomorrow])).await,
+            accepted()
+        );
+        let events = fake.state.events("/pay/orders", STREAM);
+        assert_eq!(events.len(), 3, "its day is that of the first record");
     });
 }
 
