@@ -37,6 +37,7 @@ use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
 use tapline_core::world::{Boxed, World};
 
 use crate::shared::classify::by_status;
+use crate::shared::coder::Coder;
 use crate::shared::credentials::Missing;
 use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS};
@@ -45,7 +46,7 @@ use crate::shared::late::LateHeaders;
 use crate::shared::signed::Signed;
 use crate::shared::tls::{self, TLS_FIELDS};
 use crate::shared::url;
-use encode::{Encoded, Encoder, Packer};
+use encode::{Encoded, Encoder};
 use plan::Plan;
 use service::Service;
 
@@ -234,7 +235,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let service = plan.service.map(|service| service.behind(&url));
     Some(Http {
         client: Client::new(url, connect_timeout?.value, tls?).with_late(late),
-        encoder: Encoder::new(plan.writer, plan.limits, Packer::of(compression.value)),
+        encoder: Encoder::new(plan.writer, plan.limits, Coder::of(compression.value)),
         method: match method?.value {
             "PUT" => Method::PUT,
             _ => Method::POST,

@@ -4,6 +4,7 @@ mod bad_input;
 mod command_line;
 mod configuration;
 mod dead_letters;
+mod echoes;
 mod freeze;
 mod healthy;
 mod managed;

@@ -63,6 +63,21 @@ pub(super) struct Meaning {
     pub remark: Option<Remark>,
 }
 
+impl Meaning {
+    /// All of it was refused.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self.outcome.verdict,
+            Verdict::Rejected(_) | Verdict::Denied { .. }
+        )
+    }
+
+    /// It was taken, at least in part.
+    pub fn is_success(&self) -> bool {
+        self.outcome.verdict == Verdict::Accepted
+    }
+}
+
 /// What is worth a line in the log, each sort once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Remark {
