@@ -96,16 +96,16 @@ impl Client {
         call: &Call<'_>,
         headers: &HeaderMap,
         message: &Bytes,
-        gzipped: bool,
+        coding: Option<&'static str>,
     ) -> Result<Reply, Failure> {
         let late = self.late.headers(call).await?;
-        let reply = self.call_with(call, headers, &late, message, gzipped);
+        let reply = self.call_with(call, headers, &late, message, coding);
         let reply = reply.await?;
         if self.late.is_empty() || !reply.is_refusal() {
             return Ok(reply);
         }
         match self.late.changed(&late, call).await {
-            Some(late) => self.call_with(call, headers, &late, message, gzipped).await,
+            Some(late) => self.call_with(call, headers, &late, message, coding).await,
             None => Ok(reply),
         }
     }
@@ -116,19 +116,19 @@ impl Client {
         headers: &HeaderMap,
         late: &HeaderMap,
         message: &Bytes,
-        gzipped: bool,
+        coding: Option<&'static str>,
     ) -> Result<Reply, Failure> {
         let mut headers = headers.clone();
         headers.extend(late.clone());
         if let Some(live) = self.take_kept(call.world).await {
-            let request = self.request(call, &headers, message, gzipped);
+            let request = self.request(call, &headers, message, coding);
             match self.exchange(live, call, request).await {
                 Err(_) => {}
                 reply => return reply,
             }
         }
         let live = self.connect(call.world).await?;
-        let request = self.request(call, &headers, message, gzipped);
+        let request = self.request(call, &headers, message, coding);
         self.exchange(live, call, request).await
     }
 
@@ -167,9 +167,9 @@ impl Client {
         call: &Call<'_>,
         headers: &HeaderMap,
         message: &Bytes,
-        gzipped: bool,
+        coding: Option<&'static str>,
     ) -> Request<Message> {
-        let mut request = Request::new(Message::new(message.clone(), gzipped));
+        let mut request = Request::new(Message::new(message.clone(), coding));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.target.clone();
         *request.version_mut() = Version::HTTP_2;
@@ -177,8 +177,8 @@ impl Client {
         map.extend(headers.clone());
         map.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         map.insert(TE, HeaderValue::from_static("trailers"));
-        if gzipped {
-            map.insert(ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(coding) = coding {
+            map.insert(ENCODING, HeaderValue::from_static(coding));
         }
         // At most eight digits; a day is longer than any deadline here.
         let left = call
@@ -327,9 +327,9 @@ struct Message {
 }
 
 impl Message {
-    fn new(message: Bytes, gzipped: bool) -> Message {
+    fn new(message: Bytes, coding: Option<&'static str>) -> Message {
         let mut prefix = [0; PREFIX_BYTES];
-        prefix[0] = u8::from(gzipped);
+        prefix[0] = u8::from(coding.is_some());
         prefix[1..].copy_from_slice(&(message.len() as u32).to_be_bytes());
         Message {
             left: (PREFIX_BYTES + message.len()) as u64,
