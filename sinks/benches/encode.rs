@@ -64,6 +64,9 @@ const LINES: [&str; 3] = [
     r#""{\"level\":\"INFO\",\"requestId\":\"8476a536-e9f4-11e8-9739-2dfe598c3fcd\",\"message\":\"order 1234 shipped to the customer\",\"path\":\"/orders/1234\",\"tenant\":\"acme\",\"elapsed_ms\":12,\"ok\":true}\n""#,
 ];
 
+/// One round of the least that a sink's bytes can cost.
+type Limit = Box<dyn FnMut()>;
+
 /// One sink with its limit.
 struct Row {
     name: &'static str,
@@ -72,7 +75,7 @@ struct Row {
     /// How many times the limit the sink may take.
     ratio_max: f64,
     /// Makes the limit from the bodies that the sink has sent.
-    limit: fn(&[Vec<u8>]) -> Box<dyn FnMut()>,
+    limit: fn(&[Vec<u8>]) -> Limit,
 }
 
 const ROWS: &[Row] = &[
@@ -250,7 +253,7 @@ fn bodies(row: &Row, records: &Selection, budget: &Budget) -> Vec<Vec<u8>> {
     requests.into_iter().map(body).collect()
 }
 
-fn protobuf(bodies: &[Vec<u8>]) -> Box<dyn FnMut()> {
+fn protobuf(bodies: &[Vec<u8>]) -> Limit {
     let decode = |body: &Vec<u8>| ExportLogsServiceRequest::decode(body.as_slice());
     let decoded = bodies.iter().map(decode).collect::<Result<Vec<_>, _>>();
     let requests = decoded.expect("it is protobuf");
@@ -264,7 +267,7 @@ fn protobuf(bodies: &[Vec<u8>]) -> Box<dyn FnMut()> {
     })
 }
 
-fn put_log_events(bodies: &[Vec<u8>]) -> Box<dyn FnMut()> {
+fn put_log_events(bodies: &[Vec<u8>]) -> Limit {
     let mut requests: Vec<Vec<(String, String)>> = Vec::new();
     for body in bodies {
         let body: serde_json::Value = serde_json::from_slice(body).expect("it is JSON");
@@ -291,7 +294,7 @@ fn put_log_events(bodies: &[Vec<u8>]) -> Box<dyn FnMut()> {
     })
 }
 
-fn lines(bodies: &[Vec<u8>]) -> Box<dyn FnMut()> {
+fn lines(bodies: &[Vec<u8>]) -> Limit {
     let lines = |body: &Vec<u8>| -> Vec<Vec<u8>> {
         let lines = body.split_inclusive(|byte| *byte == b'\n');
         lines.map(<[u8]>::to_vec).collect()
@@ -309,7 +312,7 @@ fn lines(bodies: &[Vec<u8>]) -> Box<dyn FnMut()> {
     })
 }
 
-fn gzipped_lines(bodies: &[Vec<u8>]) -> Box<dyn FnMut()> {
+fn gzipped_lines(bodies: &[Vec<u8>]) -> Limit {
     let mut plain = Vec::new();
     for body in bodies {
         let mut unpacked = flate2::bufread::GzDecoder::new(body.as_slice());
