@@ -23,6 +23,7 @@
 use tapline_core::batch::{Batch, Record, Slice};
 use tapline_core::config::{Field, FieldKind, Fields};
 use tapline_core::json;
+use tapline_core::ledger::add;
 use tapline_core::limits::ATTRIBUTES_BYTES_MAX;
 use tapline_core::registry::TransformKind;
 use tapline_core::resource;
@@ -134,6 +135,8 @@ struct Work {
     rendered: Vec<u8>,
     attributes_changed: bool,
     text_changed: bool,
+    /// Attributes that were too large.
+    left_out: u64,
 }
 
 impl Transform for Enrich {
@@ -162,8 +165,13 @@ impl Transform for Enrich {
             drop(view);
             let attributes = match known {
                 Some(slice) => Some(slice),
-                None if work.attributes_changed => Some(batch.keep(&work.attributes)),
-                None => None,
+                None if !work.attributes_changed => None,
+                None if batch.has_room(work.attributes.len()) => Some(batch.keep(&work.attributes)),
+                // The record is worth more than what is said beside it.
+                None => {
+                    work.left_out += 1;
+                    None
+                }
             };
             if sharing {
                 shared = attributes;
@@ -175,6 +183,10 @@ impl Transform for Enrich {
             record.attributes = attributes.unwrap_or(record.attributes);
             record.value = value.unwrap_or(record.value);
         }
+        add(
+            &context.ledger.attributes_left_out,
+            std::mem::take(&mut work.left_out),
+        );
         work.end();
         self.work = work;
         output.push(batch);
@@ -288,6 +300,8 @@ impl Work {
                 attributes::with(&self.attributes, name, value, &mut self.next);
                 if self.next.len() <= ATTRIBUTES_BYTES_MAX {
                     self.take_next_attributes();
+                } else {
+                    self.left_out += 1;
                 }
             }
         }
