@@ -7,7 +7,7 @@
 //! Guarantee: at least once, and with `conditional` exactly one object: the key of an object is made once, and
 //! `If-None-Match: *` lets only the first PUT win. A 412 after an attempt whose answer was lost says that it won.
 //!
-//! - 200: stored.
+//! - 200: stored. One with an error inside is that error; one with anything else inside is none of S3's, and tried again.
 //! - 412 on the first attempt: another object has the key; the next number is taken, at once.
 //! - `SlowDown`, `RequestTimeout`, 409, 429, 5xx, timeout, no connection: tried again with the same key and bytes.
 //! - 301, 307, `AuthorizationHeaderMalformed`: the bucket's region is learned, and the request is signed anew and sent
@@ -182,7 +182,10 @@ impl S3Sink {
         let status = answer.status.as_u16();
         let fault = Fault::of(answer);
         match (status, fault.code.as_str()) {
-            (200..=299, _) => return Meaning::Verdict(Verdict::Accepted),
+            (200..=299, "") if !answer.whole || !answer.body.trim_ascii().is_empty() => {
+                return Meaning::Verdict(not_s3());
+            }
+            (200..=299, "") => return Meaning::Verdict(Verdict::Accepted),
             (412, _) if again => return Meaning::Verdict(Verdict::Accepted),
             (412, _) => return Meaning::Taken,
             (301 | 307, _)
@@ -224,6 +227,16 @@ impl S3Sink {
             }
             Remedy::Refused => Verdict::Rejected(fault.reason().into()),
         })
+    }
+}
+
+/// The verdict of a success with a body, or without its end: S3 says nothing when it stored an object, but a captive
+/// proxy does.
+fn not_s3() -> Verdict {
+    Verdict::Retry {
+        why: "not_s3".into(),
+        after: None,
+        answered: true,
     }
 }
 
