@@ -166,7 +166,11 @@ impl Transform for Enrich {
             drop(view);
             let attributes = match known {
                 Some(slice) => Some(slice),
-                None if work.attributes_changed => Some(batch.keep(&work.attributes)),
+                None if work.attributes_changed
+                    && work.attributes != batch.bytes(batch.records()[position].attributes) =>
+                {
+                    Some(batch.keep(&work.attributes))
+                }
                 None => None,
             };
             if sharing {
