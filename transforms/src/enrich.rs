@@ -26,6 +26,7 @@ use tapline_core::batch::{Batch, Record, Slice};
 use tapline_core::config::{Field, FieldKind, Fields};
 use tapline_core::expr::{Path, Paths, Place as Found};
 use tapline_core::json;
+use tapline_core::ledger::add;
 use tapline_core::limits::ATTRIBUTES_BYTES_MAX;
 use tapline_core::registry::TransformKind;
 use tapline_core::resource;
@@ -141,6 +142,8 @@ struct Work {
     rendered: Vec<u8>,
     attributes_changed: bool,
     text_changed: bool,
+    /// Attributes that were too large.
+    left_out: u64,
 }
 
 impl Transform for Enrich {
@@ -155,23 +158,26 @@ impl Transform for Enrich {
             if !record.is_live() || record.embedded_metrics {
                 continue;
             }
-            let sharing = fixed && record.attributes.is_empty();
+            let before = record.attributes;
+            let sharing = fixed && before.is_empty();
             let known = shared.filter(|_| sharing);
             let moment = moment(&batch, record);
             let view = View::new(&batch, record, context.surroundings()).asking(&self.paths);
-            work.begin(batch.bytes(record.attributes));
+            work.begin(batch.bytes(before));
             if known.is_none() || self.edits_values() {
                 self.edit(&mut work, &resource, &view, &moment);
             }
             drop(view);
             let attributes = match known {
                 Some(slice) => Some(slice),
-                None if work.attributes_changed
-                    && work.attributes != batch.bytes(batch.records()[position].attributes) =>
-                {
-                    Some(batch.keep(&work.attributes))
+                None if !work.attributes_changed => None,
+                None if work.attributes == batch.bytes(before) => None,
+                None if batch.has_room(work.attributes.len()) => Some(batch.keep(&work.attributes)),
+                // The record is worth more than what is said beside it.
+                None => {
+                    work.left_out += 1;
+                    None
                 }
-                None => None,
             };
             if sharing {
                 shared = attributes;
@@ -183,6 +189,10 @@ impl Transform for Enrich {
             record.attributes = attributes.unwrap_or(record.attributes);
             record.value = value.unwrap_or(record.value);
         }
+        add(
+            &context.ledger.attributes_left_out,
+            std::mem::take(&mut work.left_out),
+        );
         work.end();
         self.work = work;
         output.push(batch);
@@ -326,6 +336,8 @@ impl Work {
                 attributes::with(&self.attributes, name, value, &mut self.next);
                 if self.next.len() <= ATTRIBUTES_BYTES_MAX {
                     self.take_next_attributes();
+                } else {
+                    self.left_out += 1;
                 }
             }
         }
