@@ -17,6 +17,7 @@ mod presets;
 mod real_node;
 mod real_python;
 mod reset;
+mod sampling;
 mod sink_misbehaves;
 mod tail;
 mod two_sinks;
