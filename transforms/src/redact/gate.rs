@@ -1,70 +1,86 @@
 //! Ruling rules out at little cost: one pass over a text tells which of them can match in it.
 //!
 //! Of each rule the [`window`](super::window)s are known, without one of which it has no match. The gate looks for up
-//! to 14 places of all windows at once, their prints. Prints are put into buckets, and for each byte a table says in
-//! which buckets it may not stand at which place. A word, of which each bit of a byte is a bucket and each byte a place,
-//! is shifted by a place and united with the table's at each byte (shift-or), so that a bucket of which all places
-//! fitted shows a zero at its end. Only then the windows of that bucket are compared in full.
+//! to 16 places of all windows at once, their prints, and steps over four bytes at a time. Prints are put into buckets,
+//! and each bucket has four lanes: one for each offset that a print may have from the start of such a group. A lane is
+//! a chain of groups, a bit each in a word; for each byte of a group a table says in which links it may not stand there.
+//! At each group the word is shifted by a link and united with what the tables say of its four bytes (shift-or), so
+//! that a lane of which all places fitted shows a zero at its end. Only then the windows of that bucket are compared in
+//! full.
 //!
-//! Two words in a row are for prints of neighbouring bytes, one for those of every fourth byte. A rule of which
-//! nothing is known is always suspected.
+//! One word has short chains of neighbouring bytes, one long ones; a third looks at every fourth byte alone, and needs
+//! no lanes. A rule of which nothing is known is always suspected.
 
 use std::collections::BTreeMap;
 
-use super::page::{self, Page, Places};
-use super::window::{ByteSet, PRINT_PLACES, Prints, Shape, Window, windows};
+use super::page::Page;
+use super::window::{
+    ByteSet, GROUP_BYTES, PRINT_PLACES, Prints, Row, Shape, Tail, Window, windows,
+};
 
-/// Bits of a byte: each is a bucket. The first of them are long prints, which go on from the first word in the second;
-/// the others are short ones in either word. All of the third word are far prints.
-const BITS: usize = 8;
-const LONG_BITS: usize = 3;
-const LONG_MASK: u64 = (1 << LONG_BITS) - 1;
-
-/// A bucket's place: its bit in a word, where its last place is.
-const BUCKETS: usize = WORDS * BITS;
-
-/// Places in one word: a byte each. The byte behind the last shows for one step more what fitted, so that every second
-/// step is asked.
-const WORD_PLACES: usize = 7;
-const LAST: usize = 8 * (WORD_PLACES - 1);
-const FIRED_NONE: u64 = u64::MAX >> LAST;
-
-/// What long prints show at the end of the first word is not their end.
-const NOT_ENDED: u64 = (LONG_MASK | LONG_MASK << 8) << LAST;
-
-/// The words: neighbouring bytes take two, every fourth byte one.
+/// The words.
 const WORDS: usize = 3;
-const FIRST: usize = 0;
-const SECOND: usize = 1;
+const SHORT: usize = 0;
+const LONG: usize = 1;
 const FAR: usize = 2;
 
-/// Bytes after which it is asked whether a bucket fired.
-const GROUP_BYTES: usize = 4;
+/// Offsets that a print may have from the start of a group.
+const PHASES: usize = GROUP_BYTES;
 
-/// Shortest text of which both halves are looked at together.
-const HALVES_BYTES_MIN: usize = 96;
+/// Links of one kind in each word, which lie side by side: lanes of neighbouring bytes, buckets of every fourth byte.
+const LINKS: [usize; WORDS] = [32, 16, 8];
 
-const _: () = assert!((WORD_PLACES + 1) * BITS == u64::BITS as usize);
-const _: () = assert!(PRINT_PLACES == 2 * WORD_PLACES);
-const _: () = assert!(Shape::Far.stride() == GROUP_BYTES && GROUP_BYTES == 4);
-const _: () = assert!(HALVES_BYTES_MIN / 2 >= WORD_PLACES * GROUP_BYTES + GROUP_BYTES);
+/// The ends of all lanes but those of the word itself, in which they are the highest.
+const NOT_ENDED: [u64; WORDS] = [
+    u64::MAX >> LINKS[SHORT],
+    u64::MAX >> LINKS[LONG],
+    u64::MAX >> LINKS[FAR],
+];
 
-/// For each byte, in which buckets it may not stand at which place.
+/// What a state without the end of a lane is at least.
+const FIRED_NONE: u64 = !NOT_ENDED[SHORT];
+
+const _: () = assert!(LINKS[SHORT] * Shape::Short.places() / GROUP_BYTES == u64::BITS as usize);
+const _: () = assert!(LINKS[LONG] * Shape::Long.places() / GROUP_BYTES == u64::BITS as usize);
+const _: () = assert!(LINKS[FAR] * Shape::Far.places() == u64::BITS as usize);
+const _: () = assert!(PRINT_PLACES == Shape::Long.places() && GROUP_BYTES == 4);
+
+/// The buckets of each word, counted through.
+const FIRST_BUCKET: [usize; WORDS + 1] = [0, 8, 12, 20];
+const BUCKETS: usize = FIRST_BUCKET[WORDS];
+
+const _: () = assert!(FIRST_BUCKET[LONG] * PHASES == LINKS[SHORT]);
+const _: () = assert!((FIRST_BUCKET[FAR] - FIRST_BUCKET[LONG]) * PHASES == LINKS[LONG]);
+const _: () = assert!(BUCKETS - FIRST_BUCKET[FAR] == LINKS[FAR]);
+
+/// For each byte, in which links it may not stand.
 type Table = [u64; 256];
 
 /// Of each word, a zero for what fitted up to now.
 type State = [u64; WORDS];
 
+/// The word of a shape.
+const fn word_of(shape: Shape) -> usize {
+    match shape {
+        Shape::Short => SHORT,
+        Shape::Long => LONG,
+        Shape::Far => FAR,
+    }
+}
+
+/// The word of a bucket.
+fn shape_of(bucket: usize) -> Shape {
+    match bucket {
+        0..8 => Shape::Short,
+        8..12 => Shape::Long,
+        _ => Shape::Far,
+    }
+}
+
 /// The buckets for prints of a shape.
-fn buckets(shape: Shape) -> impl Iterator<Item = usize> {
-    (0..BUCKETS).filter(move |bucket| {
-        let long = bucket % BITS < LONG_BITS;
-        match (shape, bucket / BITS) {
-            (Shape::Long, word) => word == SECOND && long,
-            (Shape::Short, word) => word != FAR && !long,
-            (Shape::Far, word) => word == FAR,
-        }
-    })
+fn buckets(shape: Shape) -> std::ops::Range<usize> {
+    let word = word_of(shape);
+    FIRST_BUCKET[word]..FIRST_BUCKET[word + 1]
 }
 
 /// The rules that may match in a text, a bit each.
@@ -132,12 +148,20 @@ impl Suspects {
     }
 }
 
-/// The words of neighbouring bytes a step on: the second goes on where the first was full a step before.
+/// All words a group on.
 #[inline(always)]
 fn next(state: &State, row: &State) -> State {
-    let full = state[FIRST] >> LAST & LONG_MASK;
-    let second = state[SECOND] << 8 | row[SECOND] | full;
-    [state[FIRST] << 8 | row[FIRST], second, state[FAR]]
+    [
+        state[SHORT] << LINKS[SHORT] | row[SHORT],
+        state[LONG] << LINKS[LONG] | row[LONG],
+        state[FAR] << LINKS[FAR] | row[FAR],
+    ]
+}
+
+/// A zero at the end of each lane that fired, among the highest bits.
+#[inline(always)]
+fn fired(state: &State) -> u64 {
+    state[SHORT] & (state[LONG] | NOT_ENDED[LONG]) & (state[FAR] | NOT_ENDED[FAR])
 }
 
 /// A window with the rules that want it.
@@ -163,7 +187,7 @@ const SIEVE_WINDOWS_MAX: usize = u64::BITS as usize;
 
 impl Sieve {
     /// How many places before the last the looked at ones are.
-    const BACK: [usize; SIEVE_PLACES] = [0, 1, 3];
+    const BACK: [usize; SIEVE_PLACES] = [0, 2, 4];
 
     fn new() -> Sieve {
         Sieve {
@@ -194,7 +218,12 @@ impl Sieve {
 
 /// See the module.
 pub struct Gate {
-    tables: Box<[Table; WORDS]>,
+    /// For each byte of a group, what it rules out in the words of neighbouring bytes.
+    near: Box<[[Table; GROUP_BYTES]; 2]>,
+    /// The same of the first byte of a group in the word of every fourth.
+    far: Box<Table>,
+    /// What a byte that is not there rules out: it fits only where anything does.
+    outside: [[u64; GROUP_BYTES]; 2],
     /// The state before the first byte.
     start: State,
     buckets: [Vec<Sieve>; BUCKETS],
@@ -240,7 +269,9 @@ impl Gate {
 
     fn of_nothing(open: Suspects) -> Gate {
         Gate {
-            tables: Box::new([[u64::MAX; 256]; WORDS]),
+            near: Box::new([[[u64::MAX; 256]; GROUP_BYTES]; 2]),
+            far: Box::new([u64::MAX; 256]),
+            outside: [[u64::MAX; GROUP_BYTES]; 2],
             start: [u64::MAX; WORDS],
             buckets: std::array::from_fn(|_| Vec::new()),
             palette: Vec::new(),
@@ -250,13 +281,13 @@ impl Gate {
 
     /// Puts windows into buckets: the most frequent first, each where it makes the least more suspicious.
     fn fill(&mut self, windows: Vec<(Window, Vec<usize>)>, page: &mut Page) {
-        let mut prints = [Prints::default(); BUCKETS];
-        let mut rows = [([Places::NONE; PRINT_PLACES], 0.0f32); BUCKETS];
+        let mut prints = [(Prints::default(), Tail::default()); BUCKETS];
+        let mut rows = [(Row::NONE, 0.0f32); BUCKETS];
         let mut counts = [0u32; BUCKETS];
         let mut positions: BTreeMap<ByteSet, u32> = BTreeMap::new();
         let found = windows.into_iter().map(|(window, rules)| {
-            let row = window.places().map(|set| page.places(&set));
-            let rate = page::rate(&row, window.print.shape.stride());
+            let row = window.row(page);
+            let rate = row.rate(window.print.shape);
             (window, rules, row, rate)
         });
         let mut found: Vec<_> = found.collect();
@@ -266,13 +297,10 @@ impl Gate {
             let stride = shape.stride();
             let united = buckets(shape).map(|bucket| {
                 let (mut united, rate) = rows[bucket];
-                united
-                    .iter_mut()
-                    .zip(&row)
-                    .for_each(|(places, more)| places.unite(more));
+                united.unite(&row);
                 // Each time that a bucket fires costs a look, and its windows something too.
                 let windows = counts[bucket] as f32 / 8.0;
-                let new = page::rate(&united, stride);
+                let new = united.rate(shape);
                 (
                     new * (windows + 1.125) - rate * (windows + 1.0),
                     new,
@@ -286,10 +314,10 @@ impl Gate {
             rows[bucket] = (united, rate);
             counts[bucket] += 1;
             let places = window.places();
-            prints[bucket]
-                .iter_mut()
-                .zip(&places)
-                .for_each(|(set, more)| set.unite(more));
+            let (print, tail) = &mut prints[bucket];
+            let united = print.iter_mut().chain(tail);
+            let more = places.into_iter().chain(window.tail());
+            united.zip(more).for_each(|(set, more)| set.unite(&more));
             let sets = window.sets.iter().map(|set| {
                 *positions.entry(*set).or_insert_with(|| {
                     self.palette.push(*set);
@@ -298,7 +326,7 @@ impl Gate {
             });
             let wanted = Wanted {
                 rules,
-                last: window.print.last(),
+                last: window.print.last,
                 later: stride - 1,
                 sets: sets.collect(),
             };
@@ -314,33 +342,48 @@ impl Gate {
         self.fill_tables(&prints);
     }
 
-    fn fill_tables(&mut self, prints: &[Prints; BUCKETS]) {
-        let mut before = [u64::MAX; WORDS];
-        for (bucket, print) in prints.iter().enumerate() {
-            let (last, bit) = (bucket / BITS, bucket % BITS);
-            for (place, set) in print.iter().enumerate() {
-                let word = match place / WORD_PLACES {
-                    1 => last,
-                    _ if last == SECOND && bit < LONG_BITS => FIRST,
-                    _ => continue,
-                };
-                let mask = !(1 << (BITS * (place % WORD_PLACES) + bit));
-                let bytes = (0..=u8::MAX).filter(|byte| set.has(*byte));
-                bytes.for_each(|byte| self.tables[word][usize::from(byte)] &= mask);
-                if *set == ByteSet::ALL {
-                    before[word] &= mask;
+    fn fill_tables(&mut self, prints: &[(Prints, Tail); BUCKETS]) {
+        let mut before = u64::MAX;
+        for (bucket, (print, tail)) in prints.iter().enumerate() {
+            let shape = shape_of(bucket);
+            let places = &print[PRINT_PLACES - shape.places()..];
+            let lane = bucket - buckets(shape).start;
+            if shape == Shape::Far {
+                for (place, set) in places.iter().enumerate() {
+                    let mask = !(1 << (place * LINKS[FAR] + lane));
+                    let bytes = (0..=u8::MAX).filter(|byte| set.has(*byte));
+                    bytes.for_each(|byte| self.far[usize::from(byte)] &= mask);
+                    if *set == ByteSet::ALL {
+                        before &= mask;
+                    }
+                }
+                continue;
+            }
+            let word = word_of(shape);
+            for phase in 0..PHASES {
+                let own = places.iter().chain(tail).skip(phase);
+                for (place, set) in own.take(places.len()).enumerate() {
+                    let link = place / GROUP_BYTES * LINKS[word] + lane * PHASES + phase;
+                    self.allow(word, place % GROUP_BYTES, set, link);
                 }
             }
         }
-        for word in [FIRST, SECOND] {
-            self.tables[word]
-                .iter_mut()
-                .for_each(|row| *row &= u64::MAX >> 8);
-        }
         // What stands before the text fits no place but those where anything does.
-        for _ in 0..2 * WORD_PLACES {
-            self.start = next(&self.start, &before);
-            self.start[FAR] = self.start[FAR] << 8 | before[FAR];
+        for _ in 0..PRINT_PLACES {
+            let [short, long] = self
+                .outside
+                .map(|row| row.iter().fold(0, |all, one| all | one));
+            self.start = next(&self.start, &[short, long, before]);
+        }
+    }
+
+    /// Lets a set of bytes stand at an offset of a group in one link.
+    fn allow(&mut self, word: usize, offset: usize, set: &ByteSet, link: usize) {
+        let mask = !(1 << link);
+        let bytes = (0..=u8::MAX).filter(|byte| set.has(*byte));
+        bytes.for_each(|byte| self.near[word][offset][usize::from(byte)] &= mask);
+        if *set == ByteSet::ALL {
+            self.outside[word][offset] &= mask;
         }
     }
 
@@ -349,108 +392,86 @@ impl Gate {
         for (word, open) in suspects.words.iter_mut().zip(&self.open.words) {
             *word |= open;
         }
-        let (mut state, mut at) = (self.start, 0);
-        if text.len() >= HALVES_BYTES_MIN {
-            // Both halves of a long text go at once, because each step waits for the one before.
-            let half = text.len() / 2 / GROUP_BYTES * GROUP_BYTES;
-            let (first, second) = text.split_at(half);
-            let mut other = self.resumed(text, half);
-            for (left, right) in first.as_chunks().0.iter().zip(second.as_chunks().0) {
-                if self.group(&mut state, left) >> LAST != FIRED_NONE {
-                    self.look(text, at, suspects);
-                }
-                if self.group(&mut other, right) >> LAST != FIRED_NONE {
-                    self.look(text, half + at, suspects);
-                }
-                at += GROUP_BYTES;
+        let mut state = self.start;
+        let (pairs, rest) = text.as_chunks::<{ 2 * GROUP_BYTES }>();
+        for (pair, group) in pairs.iter().enumerate() {
+            let [a, b, c, d, e, f, g, h] = *group;
+            let middle = next(&state, &self.row([a, b, c, d]));
+            state = next(&middle, &self.row([e, f, g, h]));
+            if fired(&middle) & fired(&state) < FIRED_NONE {
+                let at = pair * 2 * GROUP_BYTES;
+                self.compare_all(&middle, text, at, suspects);
+                self.compare_all(&state, text, at + GROUP_BYTES, suspects);
             }
-            (state, at) = (other, half + at);
         }
-        let (groups, rest) = text[at..].as_chunks();
-        for group in groups {
-            if self.group(&mut state, group) >> LAST != FIRED_NONE {
-                self.look(text, at, suspects);
-            }
+        let mut at = text.len() - rest.len();
+        for group in rest.chunks(GROUP_BYTES) {
+            state = next(&state, &self.last_row(group));
+            self.compare_all(&state, text, at, suspects);
             at += GROUP_BYTES;
         }
-        if !rest.is_empty() {
-            self.look(text, at, suspects);
-        }
     }
 
-    /// Steps over a group; gives a zero for each bucket that fired in it.
+    /// What a group rules out.
     #[inline(always)]
-    fn group(&self, state: &mut State, group: &[u8; GROUP_BYTES]) -> u64 {
-        let [a, b, c, d] = *group;
-        state[FAR] = state[FAR] << 8 | self.tables[FAR][usize::from(a)];
-        self.step(state, a);
-        self.step(state, b);
-        let fired = state[FAR] & state[SECOND] & (state[FIRST] | NOT_ENDED);
-        self.step(state, c);
-        self.step(state, d);
-        fired & state[SECOND] & (state[FIRST] | NOT_ENDED)
+    fn row(&self, [a, b, c, d]: [u8; GROUP_BYTES]) -> State {
+        let all = |[first, second, third, fourth]: &[Table; GROUP_BYTES]| {
+            first[usize::from(a)]
+                | second[usize::from(b)]
+                | third[usize::from(c)]
+                | fourth[usize::from(d)]
+        };
+        let [short, long] = &*self.near;
+        [all(short), all(long), self.far[usize::from(a)]]
     }
 
-    /// Steps over a byte in the words of neighbouring bytes.
-    #[inline(always)]
-    fn step(&self, state: &mut State, byte: u8) {
-        let row = [
-            self.tables[FIRST][usize::from(byte)],
-            self.tables[SECOND][usize::from(byte)],
-            0,
-        ];
-        *state = next(state, &row);
-    }
-
-    /// The state before a group: no print reaches farther back than is looked at.
-    fn resumed(&self, text: &[u8], at: usize) -> State {
-        let mut state = self.start;
-        for byte in &text[at.saturating_sub(2 * WORD_PLACES)..at] {
-            self.step(&mut state, *byte);
+    /// What the last group rules out, which may be cut short.
+    fn last_row(&self, group: &[u8]) -> State {
+        let mut row = [0; WORDS];
+        for word in [SHORT, LONG] {
+            for (offset, outside) in self.outside[word].iter().enumerate() {
+                let byte = group.get(offset);
+                let table = &self.near[word][offset];
+                row[word] |= byte.map_or(*outside, |byte| table[usize::from(*byte)]);
+            }
         }
-        for byte in text[at.saturating_sub(WORD_PLACES * GROUP_BYTES)..at]
-            .iter()
-            .step_by(GROUP_BYTES)
-        {
-            state[FAR] = state[FAR] << 8 | self.tables[FAR][usize::from(*byte)];
-        }
-        state
+        row[FAR] = group.first().map_or(0, |byte| self.far[usize::from(*byte)]);
+        row
     }
 
-    /// Looks which buckets fire in the group at `at`, and compares their windows.
+    /// Suspects the rules whose windows stand where the lanes that end in the group at `at` say.
     #[cold]
     #[inline(never)]
-    fn look(&self, text: &[u8], at: usize, suspects: &mut Suspects) {
-        let mut state = self.resumed(text, at);
-        let group = &text[at..text.len().min(at + GROUP_BYTES)];
-        for (offset, byte) in group.iter().enumerate() {
-            self.step(&mut state, *byte);
-            self.compare(FIRST, state[FIRST] | NOT_ENDED, text, at + offset, suspects);
-            self.compare(SECOND, state[SECOND], text, at + offset, suspects);
+    fn compare_all(&self, state: &State, text: &[u8], at: usize, suspects: &mut Suspects) {
+        for word in [SHORT, LONG, FAR] {
+            let mut fired = !(state[word] | NOT_ENDED[word]);
+            while fired != 0 {
+                let lane = fired.trailing_zeros() as usize - (u64::BITS as usize - LINKS[word]);
+                fired &= fired - 1;
+                if word == FAR {
+                    self.compare(FIRST_BUCKET[FAR] + lane, text, at, suspects);
+                } else {
+                    // Such a print ends as far before the group's end as it began behind a group's start.
+                    let last = at + GROUP_BYTES - 1 - lane % PHASES;
+                    let bucket = FIRST_BUCKET[word] + lane / PHASES;
+                    self.compare(bucket, text, last, suspects);
+                }
+            }
         }
-        let far = state[FAR] << 8 | self.tables[FAR][usize::from(text[at])];
-        self.compare(FAR, far, text, at, suspects);
     }
 
-    /// Suspects the rules whose windows stand in the text with the last place of their print at `at`, of the buckets
-    /// of a word that fired there.
-    fn compare(&self, word: usize, state: u64, text: &[u8], at: usize, suspects: &mut Suspects) {
-        let stride = if word == FAR { Shape::Far.stride() } else { 1 };
-        let mut fired = !state >> LAST & 0xFF;
-        while fired != 0 {
-            let bucket = word * BITS + fired.trailing_zeros() as usize;
-            fired &= fired - 1;
-            for sieve in &self.buckets[bucket] {
-                let mut left = sieve.candidates(text, at, stride);
-                while left != 0 {
-                    self.compare_one(
-                        &sieve.wanted[left.trailing_zeros() as usize],
-                        text,
-                        at,
-                        suspects,
-                    );
-                    left &= left - 1;
-                }
+    /// Suspects the rules of a bucket whose windows stand in the text with the last place of their print at `at`.
+    fn compare(&self, bucket: usize, text: &[u8], at: usize, suspects: &mut Suspects) {
+        if at >= text.len() {
+            return;
+        }
+        let stride = shape_of(bucket).stride();
+        for sieve in &self.buckets[bucket] {
+            let mut left = sieve.candidates(text, at, stride);
+            while left != 0 {
+                let wanted = &sieve.wanted[left.trailing_zeros() as usize];
+                self.compare_one(wanted, text, at, suspects);
+                left &= left - 1;
             }
         }
     }
