@@ -12,6 +12,7 @@
 //! no lanes. A rule of which nothing is known is always suspected.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::page::Page;
 use super::window::{
@@ -87,6 +88,43 @@ fn buckets(shape: Shape) -> std::ops::Range<usize> {
 #[derive(Debug, Clone, Default)]
 pub struct Suspects {
     words: Vec<u64>,
+    span: Span,
+}
+
+/// From the first byte of a text that may belong to a match to behind the last.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    start: usize,
+    end: usize,
+    /// Windows that may still be compared for the span's sake alone.
+    left: usize,
+}
+
+/// Windows of rules that are suspected already which are compared for the span's sake; past that, it is everything.
+const SPAN_WINDOWS_MAX: usize = 64;
+
+impl Span {
+    /// All of a text.
+    pub const ALL: Span = Span {
+        start: 0,
+        end: usize::MAX,
+        left: 0,
+    };
+
+    /// Whether none of its bytes is in a range.
+    pub fn misses(&self, range: &Range<usize>) -> bool {
+        range.end <= self.start || self.end <= range.start
+    }
+}
+
+impl Default for Span {
+    fn default() -> Span {
+        Span {
+            start: usize::MAX,
+            end: 0,
+            left: SPAN_WINDOWS_MAX,
+        }
+    }
 }
 
 impl Suspects {
@@ -94,7 +132,14 @@ impl Suspects {
     pub fn new(rules: usize) -> Suspects {
         Suspects {
             words: vec![0; rules.div_ceil(64)],
+            span: Span::default(),
         }
+    }
+
+    /// Where in the text the windows stand that made them suspects. No match is apart from it, if only one text was
+    /// noted since they were cleared.
+    pub fn span(&self) -> Span {
+        self.span
     }
 
     /// Whether there are none.
@@ -124,6 +169,7 @@ impl Suspects {
     /// Leaves none.
     pub fn clear(&mut self) {
         self.words.fill(0);
+        self.span = Span::default();
     }
 
     /// Whether one of them is one of others.
@@ -177,18 +223,16 @@ struct Wanted {
 /// Up to 64 windows of a bucket, of which three bytes of a text tell nearly all that are not there.
 struct Sieve {
     wanted: Vec<Wanted>,
-    /// For some places of the prints, which windows allow a byte there: a bit each.
+    /// For some places around the last of a print, which windows allow a byte there: a bit each.
     allowed: [Box<Table>; SIEVE_PLACES],
 }
 
-/// Places that a sieve looks at: the last of a print, and others before it.
+/// Places that a sieve looks at: one before the last of a print, that, and one behind it.
 const SIEVE_PLACES: usize = 3;
+const SIEVE_STEP: usize = 2;
 const SIEVE_WINDOWS_MAX: usize = u64::BITS as usize;
 
 impl Sieve {
-    /// How many places before the last the looked at ones are.
-    const BACK: [usize; SIEVE_PLACES] = [0, 2, 4];
-
     fn new() -> Sieve {
         Sieve {
             wanted: Vec::new(),
@@ -196,10 +240,25 @@ impl Sieve {
         }
     }
 
-    fn add(&mut self, wanted: Wanted, places: &Prints) {
+    fn add(&mut self, wanted: Wanted, window: &Window) {
         let bit = 1 << self.wanted.len();
-        for (table, back) in self.allowed.iter_mut().zip(Sieve::BACK) {
-            let set = places[places.len() - 1 - back];
+        let last = window.print.last;
+        let at = |offset: Option<usize>| offset.and_then(|offset| window.sets.get(offset).copied());
+        let around = match window.print.shape {
+            // Where the window begins is known only to the group.
+            Shape::Far => {
+                let places = window.places();
+                let before = places[PRINT_PLACES - 1 - SIEVE_STEP];
+                [Some(before), Some(places[PRINT_PLACES - 1]), None]
+            }
+            _ => [
+                at(last.checked_sub(SIEVE_STEP)),
+                at(Some(last)),
+                at(Some(last + SIEVE_STEP)),
+            ],
+        };
+        for (table, set) in self.allowed.iter_mut().zip(around) {
+            let set = set.unwrap_or(ByteSet::ALL);
             let bytes = (0..=u8::MAX).filter(|byte| set.has(*byte));
             bytes.for_each(|byte| table[usize::from(byte)] |= bit);
         }
@@ -208,11 +267,13 @@ impl Sieve {
 
     /// The windows that may stand where the last place of their print is at `at`.
     fn candidates(&self, text: &[u8], at: usize, stride: usize) -> u64 {
-        let tables = self.allowed.iter().zip(Sieve::BACK);
-        tables.fold(u64::MAX, |left, (table, back)| {
-            let byte = at.checked_sub(back * stride).map(|at| text[at]);
-            left & byte.map_or(u64::MAX, |byte| table[usize::from(byte)])
-        })
+        let [before, here, behind] = &self.allowed;
+        let step = SIEVE_STEP * stride;
+        let byte_before = at.checked_sub(step).and_then(|at| text.get(at));
+        let allow = |table: &Table, byte: Option<&u8>| {
+            byte.map_or(u64::MAX, |byte| table[usize::from(*byte)])
+        };
+        allow(here, text.get(at)) & allow(before, byte_before) & allow(behind, text.get(at + step))
     }
 }
 
@@ -336,7 +397,7 @@ impl Gate {
                 sieves.push(Sieve::new());
             }
             if let Some(sieve) = sieves.last_mut() {
-                sieve.add(wanted, &places);
+                sieve.add(wanted, &window);
             }
         }
         self.fill_tables(&prints);
@@ -389,8 +450,11 @@ impl Gate {
 
     /// Adds the rules that may match in a text.
     pub fn note(&self, text: &[u8], suspects: &mut Suspects) {
-        for (word, open) in suspects.words.iter_mut().zip(&self.open.words) {
-            *word |= open;
+        if !self.open.is_empty() {
+            for (word, open) in suspects.words.iter_mut().zip(&self.open.words) {
+                *word |= open;
+            }
+            suspects.span = Span::ALL;
         }
         let mut state = self.start;
         let (pairs, rest) = text.as_chunks::<{ 2 * GROUP_BYTES }>();
@@ -400,14 +464,23 @@ impl Gate {
             state = next(&middle, &self.row([e, f, g, h]));
             if fired(&middle) & fired(&state) < FIRED_NONE {
                 let at = pair * 2 * GROUP_BYTES;
-                self.compare_all(&middle, text, at, suspects);
-                self.compare_all(&state, text, at + GROUP_BYTES, suspects);
+                if fired(&middle) < FIRED_NONE {
+                    let [short, long, far] = middle;
+                    self.compare_all(short, long, far, text, at, suspects);
+                }
+                if fired(&state) < FIRED_NONE {
+                    let [short, long, far] = state;
+                    self.compare_all(short, long, far, text, at + GROUP_BYTES, suspects);
+                }
             }
         }
         let mut at = text.len() - rest.len();
         for group in rest.chunks(GROUP_BYTES) {
             state = next(&state, &self.last_row(group));
-            self.compare_all(&state, text, at, suspects);
+            if fired(&state) < FIRED_NONE {
+                let [short, long, far] = state;
+                self.compare_all(short, long, far, text, at, suspects);
+            }
             at += GROUP_BYTES;
         }
     }
@@ -439,12 +512,21 @@ impl Gate {
         row
     }
 
-    /// Suspects the rules whose windows stand where the lanes that end in the group at `at` say.
+    /// Suspects the rules whose windows stand where the lanes that end in the group at `at` say. It takes the words one
+    /// by one, so that they stay in registers where nothing fires.
     #[cold]
     #[inline(never)]
-    fn compare_all(&self, state: &State, text: &[u8], at: usize, suspects: &mut Suspects) {
-        for word in [SHORT, LONG, FAR] {
-            let mut fired = !(state[word] | NOT_ENDED[word]);
+    fn compare_all(
+        &self,
+        short: u64,
+        long: u64,
+        far: u64,
+        text: &[u8],
+        at: usize,
+        suspects: &mut Suspects,
+    ) {
+        for (word, state) in [short, long, far].into_iter().enumerate() {
+            let mut fired = !(state | NOT_ENDED[word]);
             while fired != 0 {
                 let lane = fired.trailing_zeros() as usize - (u64::BITS as usize - LINKS[word]);
                 fired &= fired - 1;
@@ -477,18 +559,35 @@ impl Gate {
     }
 
     fn compare_one(&self, wanted: &Wanted, text: &[u8], at: usize, suspects: &mut Suspects) {
-        let stands = || (0..=wanted.later).any(|later| self.stands(wanted, text, at, later));
-        if wanted.rules.iter().any(|rule| !suspects.has(*rule)) && stands() {
+        let new = wanted.rules.iter().any(|rule| !suspects.has(*rule));
+        if !new {
+            let first = at.saturating_sub(wanted.last + wanted.later);
+            let behind = at + wanted.sets.len();
+            if suspects.span.start <= first && behind <= suspects.span.end {
+                return;
+            }
+            let Some(left) = suspects.span.left.checked_sub(1) else {
+                suspects.span = Span::ALL;
+                return;
+            };
+            suspects.span.left = left;
+        }
+        let mut starts = (0..=wanted.later).filter_map(|later| self.start(wanted, text, at, later));
+        if let Some(start) = starts.next() {
             wanted.rules.iter().for_each(|rule| suspects.add(*rule));
+            let last = starts.last().unwrap_or(start);
+            let span = &mut suspects.span;
+            span.start = span.start.min(start.min(last));
+            span.end = span.end.max(start.max(last) + wanted.sets.len());
         }
     }
 
-    fn stands(&self, wanted: &Wanted, text: &[u8], at: usize, later: usize) -> bool {
-        let start = at.checked_sub(wanted.last + later);
-        let place = start.and_then(|start| text.get(start..start + wanted.sets.len()));
-        place.is_some_and(|place| {
-            let mut pairs = wanted.sets.iter().zip(place);
-            pairs.all(|(set, byte)| self.palette[*set as usize].has(*byte))
-        })
+    /// Where a window starts, if it stands in the text with the last place of its print `later` bytes before `at`.
+    fn start(&self, wanted: &Wanted, text: &[u8], at: usize, later: usize) -> Option<usize> {
+        let start = at.checked_sub(wanted.last + later)?;
+        let place = text.get(start..start + wanted.sets.len())?;
+        let mut pairs = wanted.sets.iter().zip(place);
+        let stands = pairs.all(|(set, byte)| self.palette[*set as usize].has(*byte));
+        stands.then_some(start)
     }
 }
