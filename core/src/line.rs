@@ -6,12 +6,14 @@
 use crate::batch::{Batch, Record};
 use crate::json;
 
-/// Appends the line of one record, without a newline, and with none inside it.
+/// Appends the line of one record, without a newline, and with none inside it. Any strict reader of JSON takes it.
 pub fn write(batch: &Batch, record: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"id\":\"");
     write_id(batch, record, out);
     out.push(b'"');
     member(out, "time", batch.bytes(record.time));
+    // An id and a time have no escapes.
+    let start = out.len();
     member(out, "type", batch.bytes(record.kind));
     if let Some(level) = record.level {
         member(out, "level", level.as_str().as_bytes());
@@ -26,6 +28,7 @@ pub fn write(batch: &Batch, record: &Record, out: &mut Vec<u8>) {
         out.push(b'}');
     }
     out.push(b'}');
+    json::mend_halves(&mut out[start..]);
 }
 
 /// Appends the record's id: instance, a dash, sequence.
@@ -117,6 +120,19 @@ mod tests {
             bare,
             r#"{"id":"0123456789abcdef0123456789abcdef-0","time":"2026-03-14T09:26:53.589Z","type":"function","record":"x\u0041"}"#
         );
+    }
+
+    /// Half a character in one line must not cost the others of a shared body.
+    #[test]
+    fn a_line_is_read_by_a_strict_reader_whatever_came_in() {
+        let text = line(r#"{"a\udead":["\ud83d","\ud83d\ude00"]}"#, None, |batch| {
+            let attributes = batch.keep(br#""team":"\ud83d""#);
+            batch.records_mut()[0].attributes = attributes;
+        });
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["record"]["a\u{FFFD}"][0], "\u{FFFD}");
+        assert_eq!(read["record"]["a\u{FFFD}"][1], "\u{1F600}");
+        assert_eq!(read["attributes"]["team"], "\u{FFFD}");
     }
 
     #[test]

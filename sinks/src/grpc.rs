@@ -26,14 +26,18 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
 use hyper::rt::Executor;
 use hyper::{Method, Request, Response, Uri, Version};
 use tapline_core::sink::Call;
-use tapline_core::world::{Boxed, Instant, World, before};
+use tapline_core::world::{Boxed, World, before};
 
 use crate::otlp::reply::Reply;
+use crate::shared::doubt::{Used, Usual, unless_silent};
 use crate::shared::http::{Client as Dialer, Failure};
 use crate::shared::io::Io;
 use crate::shared::late::LateHeaders;
 use crate::shared::tls::Tls;
 use crate::shared::url::Url;
+
+#[cfg(test)]
+mod tests;
 
 /// This build speaks gRPC.
 pub(crate) const BUILT: bool = true;
@@ -65,6 +69,7 @@ pub(crate) struct Client {
     target: Uri,
     late: LateHeaders,
     kept: Option<Live>,
+    usual: Usual,
 }
 
 impl Client {
@@ -84,28 +89,30 @@ impl Client {
             dialer: Dialer::new(url, connect_timeout, tls.over_http2()),
             late,
             kept: None,
+            usual: Usual::default(),
         })
     }
 
     /// Calls the method with one encoded message, until the call's deadline.
     ///
     /// A call that fails on a kept connection before the head of an answer is made once more, at once, on a fresh one:
-    /// the other side had most likely closed it while it rested.
+    /// the other side had most likely closed it while it rested. So is one that nobody answers after a rest, see
+    /// [`crate::shared::doubt`].
     pub async fn call(
         &mut self,
         call: &Call<'_>,
         headers: &HeaderMap,
         message: &Bytes,
-        gzipped: bool,
+        coding: Option<&'static str>,
     ) -> Result<Reply, Failure> {
         let late = self.late.headers(call).await?;
-        let reply = self.call_with(call, headers, &late, message, gzipped);
+        let reply = self.call_with(call, headers, &late, message, coding);
         let reply = reply.await?;
         if self.late.is_empty() || !reply.is_refusal() {
             return Ok(reply);
         }
         match self.late.changed(&late, call).await {
-            Some(late) => self.call_with(call, headers, &late, message, gzipped).await,
+            Some(late) => self.call_with(call, headers, &late, message, coding).await,
             None => Ok(reply),
         }
     }
@@ -116,25 +123,28 @@ impl Client {
         headers: &HeaderMap,
         late: &HeaderMap,
         message: &Bytes,
-        gzipped: bool,
+        coding: Option<&'static str>,
     ) -> Result<Reply, Failure> {
         let mut headers = headers.clone();
         headers.extend(late.clone());
         if let Some(live) = self.take_kept(call.world).await {
-            let request = self.request(call, &headers, message, gzipped);
-            match self.exchange(live, call, request).await {
-                Err(_) => {}
-                reply => return reply,
+            let request = self.request(call, &headers, message, coding);
+            let patience = self.usual.patience(&live.used, message.len(), call);
+            let received = live.received.clone();
+            let exchange = self.exchange(live, call, request);
+            match unless_silent(call.world, patience, &received, exchange).await {
+                None | Some(Err(_)) => {}
+                Some(reply) => return reply,
             }
         }
         let live = self.connect(call.world).await?;
-        let request = self.request(call, &headers, message, gzipped);
+        let request = self.request(call, &headers, message, coding);
         self.exchange(live, call, request).await
     }
 
     async fn take_kept(&mut self, world: &dyn World) -> Option<Live> {
         let mut live = self.kept.take()?;
-        let fresh = live.thaws == world.thaws() && world.now().since(live.used) <= IDLE_MAX;
+        let fresh = live.thaws == world.thaws() && live.used.running(world) <= IDLE_MAX;
         (fresh && live.is_open().await).then_some(live)
     }
 
@@ -158,7 +168,7 @@ impl Client {
             received,
             ended: false,
             thaws,
-            used: world.now(),
+            used: Used::now(world),
         })
     }
 
@@ -167,9 +177,9 @@ impl Client {
         call: &Call<'_>,
         headers: &HeaderMap,
         message: &Bytes,
-        gzipped: bool,
+        coding: Option<&'static str>,
     ) -> Request<Message> {
-        let mut request = Request::new(Message::new(message.clone(), gzipped));
+        let mut request = Request::new(Message::new(message.clone(), coding));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.target.clone();
         *request.version_mut() = Version::HTTP_2;
@@ -177,8 +187,8 @@ impl Client {
         map.extend(headers.clone());
         map.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         map.insert(TE, HeaderValue::from_static("trailers"));
-        if gzipped {
-            map.insert(ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(coding) = coding {
+            map.insert(ENCODING, HeaderValue::from_static(coding));
         }
         // At most eight digits; a day is longer than any deadline here.
         let left = call
@@ -199,17 +209,19 @@ impl Client {
         request: Request<Message>,
     ) -> Result<Reply, Failure> {
         let received = live.received.get();
+        let sent = call.world.now();
         let Some(answer) = live.head(request).await else {
             return Err(Failure {
                 why: "closed",
                 answered: live.received.get() > received,
             });
         };
+        self.usual.answered(call.world.now().since(sent));
         let (head, body) = answer.into_parts();
         let mut reply = Reply::new(head.status, head.headers);
         if live.finish(body, &mut reply, call).await {
             live.thaws = call.world.thaws();
-            live.used = call.world.now();
+            live.used = Used::now(call.world);
             self.kept = Some(live);
         }
         Ok(reply)
@@ -226,7 +238,7 @@ struct Live {
     ended: bool,
     /// See [`World::thaws`]; as of its last use.
     thaws: u64,
-    used: Instant,
+    used: Used,
 }
 
 impl Live {
@@ -327,9 +339,9 @@ struct Message {
 }
 
 impl Message {
-    fn new(message: Bytes, gzipped: bool) -> Message {
+    fn new(message: Bytes, coding: Option<&'static str>) -> Message {
         let mut prefix = [0; PREFIX_BYTES];
-        prefix[0] = u8::from(gzipped);
+        prefix[0] = u8::from(coding.is_some());
         prefix[1..].copy_from_slice(&(message.len() as u32).to_be_bytes());
         Message {
             left: (PREFIX_BYTES + message.len()) as u64,

@@ -30,7 +30,7 @@ impl Client {
         _: &Call<'_>,
         _: &HeaderMap,
         _: &Bytes,
-        _: bool,
+        _: Option<&'static str>,
     ) -> Result<Reply, Failure> {
         match *self {}
     }

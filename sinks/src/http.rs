@@ -37,15 +37,16 @@ use tapline_core::sink::{Call, CallLimits, Outcome, Selection, Sink, Verdict};
 use tapline_core::world::{Boxed, World};
 
 use crate::shared::classify::by_status;
+use crate::shared::coder::Coder;
 use crate::shared::credentials::Missing;
 use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS};
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::late::LateHeaders;
 use crate::shared::signed::Signed;
-use crate::shared::tls::{self, TLS_FIELDS};
+use crate::shared::tls::{self, StandIns, TLS_FIELDS};
 use crate::shared::url;
-use encode::{Encoded, Encoder, Packer};
+use encode::{Encoded, Encoder};
 use plan::Plan;
 use service::Service;
 
@@ -216,7 +217,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let late = LateHeaders::default().of_headers(reader).of_auth(reader);
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
-    let tls = tls::read(reader, || None);
+    let tls = tls::read(reader, StandIns::default());
     let plan = Plan::read(reader, build.names);
     let url = match own_url {
         Some(url) => url,
@@ -234,7 +235,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let service = plan.service.map(|service| service.behind(&url));
     Some(Http {
         client: Client::new(url, connect_timeout?.value, tls?).with_late(late),
-        encoder: Encoder::new(plan.writer, plan.limits, Packer::of(compression.value)),
+        encoder: Encoder::new(plan.writer, plan.limits, Coder::of(compression.value)),
         method: match method?.value {
             "PUT" => Method::PUT,
             _ => Method::POST,

@@ -66,9 +66,9 @@ mod shared;
     allow(dead_code, reason = "not every sink looks at its world as closely")
 )]
 mod test_world;
-#[cfg(all(feature = "http", feature = "zstd"))]
+#[cfg(all(feature = "_http", feature = "zstd"))]
 mod zstd;
-#[cfg(all(feature = "http", not(feature = "zstd")))]
+#[cfg(all(feature = "_http", not(feature = "zstd")))]
 #[path = "zstd_absent.rs"]
 mod zstd;
 

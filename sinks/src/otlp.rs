@@ -10,6 +10,7 @@
 //! - 2xx: accepted, but for as many as `partial_success` says were rejected.
 //! - 429, 502, 503, 504: tried again, not before `Retry-After` (seconds or a date).
 //! - 413: sent again in two halves; one record alone is rejected.
+//! - 401, 403, 404: denied, and the records are kept: they speak of credentials and of the address.
 //! - other statuses, 500 and redirects too: rejected, with the status as reason, as the protocol asks.
 //! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again.
 //!
@@ -56,7 +57,7 @@ pub(crate) const KIND: SinkKind = SinkKind {
 };
 
 const PROTOCOLS: &[&str] = &["http/protobuf", "http/json", "grpc"];
-const COMPRESSIONS: &[&str] = &["none", "gzip"];
+const COMPRESSIONS: &[&str] = &["none", "gzip", "zstd"];
 
 const FIELDS: Fields = &[
     Field {
@@ -123,7 +124,8 @@ const FIELDS: Fields = &[
         kind: FieldKind::Choice(COMPRESSIONS),
         default: "\"gzip\"",
         required: false,
-        doc: "Compression of requests. With `gzip` one that it does not make smaller is still sent as it is.",
+        doc: "Compression of requests; one that it does not make smaller is still sent as it is. `zstd` is beyond the \
+              protocol: the Collector takes it; it is in builds with the cargo feature `zstd`.",
     },
     Field {
         name: "headers",
@@ -155,7 +157,8 @@ const FIELDS: Fields = &[
         kind: FieldKind::Table(TLS_FIELDS),
         default: "{}",
         required: false,
-        doc: "Whom to trust. Without `ca`, `OTEL_EXPORTER_OTLP_CERTIFICATE`.",
+        doc: "Whom to trust, and who connects. Without `ca`, `OTEL_EXPORTER_OTLP_CERTIFICATE`; without `cert` and `key`, \
+              `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and `OTEL_EXPORTER_OTLP_CLIENT_KEY`.",
     },
 ];
 
@@ -163,6 +166,13 @@ const FIELDS: Fields = &[
 const LIMITS: CallLimits = CallLimits {
     records_max: 4_000,
     bytes_max: 1 << 20,
+};
+
+/// The same for AWS's own endpoint, which takes 1 MiB after encoding: short records double. A request that is larger all
+/// the same is halved before it is sent.
+const AWS_LIMITS: CallLimits = CallLimits {
+    records_max: 4_000,
+    bytes_max: 512 << 10,
 };
 
 /// Sends batches to one collector, and knows what is sent beside them.
@@ -253,7 +263,10 @@ impl Otlp {
 
 impl Sink for Otlp {
     fn limits(&self) -> CallLimits {
-        LIMITS
+        match &self.logs {
+            Some(logs) if logs.is_aws() => AWS_LIMITS,
+            _ => LIMITS,
+        }
     }
 
     fn timeout(&self) -> Option<Duration> {

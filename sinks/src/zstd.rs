@@ -26,9 +26,25 @@ pub(crate) struct Zstd {
 impl Zstd {
     /// Compresses a body into `packed`. Says whether that made it smaller; where it did not, `packed` means nothing.
     pub fn pack(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) -> bool {
-        if plain.len() < WORTH_BYTES_MIN {
-            return false;
-        }
+        // What does not fit into as many bytes as there were is not smaller.
+        plain.len() >= WORTH_BYTES_MIN && self.pack_within(plain, packed, budget, plain.len())
+    }
+
+    /// Compresses a body even where that makes it larger: somebody was promised zstd.
+    pub fn pack_always(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) {
+        let bytes_max = zstd_safe::compress_bound(plain.len()) + 1;
+        let packs = self.pack_within(plain, packed, budget, bytes_max);
+        debug_assert!(packs, "it was given room for any body");
+    }
+
+    /// Compresses into less than `bytes_max` bytes. Says whether that was enough.
+    fn pack_within(
+        &mut self,
+        plain: &[u8],
+        packed: &mut Buffer,
+        budget: &Budget,
+        bytes_max: usize,
+    ) -> bool {
         if self.state.is_none() {
             self.state = compressor().map(|context| (context, budget.charge_over(0)));
         }
@@ -36,11 +52,10 @@ impl Zstd {
             return false;
         };
         packed.bytes.clear();
-        // What does not fit into as many bytes as there were is not smaller.
-        packed.reserve(plain.len(), budget);
+        packed.reserve(bytes_max, budget);
         let written = context.compress2(&mut packed.bytes, plain);
         settle(charge, context.sizeof());
-        matches!(written, Ok(length) if length < plain.len())
+        matches!(written, Ok(length) if length < bytes_max)
     }
 }
 
@@ -137,5 +152,24 @@ mod tests {
         }
         assert!(zstd.pack(&[7; 1_000], &mut packed, &budget));
         assert_eq!(unpack(&packed.bytes), [7; 1_000]);
+    }
+
+    #[test]
+    fn who_was_promised_zstd_gets_it_whatever_it_costs() {
+        let budget = Budget::new(64 << 20);
+        let (mut zstd, mut packed) = (Zstd::default(), Buffer::default());
+        let mut state = 1u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .take(100_000)
+        .collect();
+        for length in [0, 1, 199, 100_000] {
+            zstd.pack_always(&noise[..length], &mut packed, &budget);
+            assert!(unpack(&packed.bytes) == noise[..length], "{length}");
+        }
     }
 }

@@ -16,4 +16,7 @@ impl Zstd {
     pub fn pack(&mut self, _: &[u8], _: &mut Buffer, _: &Budget) -> bool {
         false
     }
+
+    /// Is never asked to.
+    pub fn pack_always(&mut self, _: &[u8], _: &mut Buffer, _: &Budget) {}
 }

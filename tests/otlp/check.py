@@ -22,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 import rotel
+import zstandard
 from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
@@ -134,7 +135,7 @@ class Receiver:
 
     def __init__(self, reject=lambda count: 0):
         self.seen, self.problems, self.rejected, self.requests = [], [], 0, 0
-        self.metrics, self.spans = [], []
+        self.metrics, self.spans, self.codings = [], [], set()
         self.reject, self.lock = reject, threading.Lock()
 
     def take(self, records):
@@ -182,8 +183,12 @@ class Receiver:
         assert handler.headers["x-tapline-batch"], "each attempt has the id of its batch"
         body = handler.rfile.read(int(handler.headers["content-length"]))
         coding = handler.headers["content-encoding"]
-        assert coding in (None, "gzip"), coding
-        if coding:
+        assert coding in (None, "gzip", "zstd"), coding
+        with self.lock:
+            self.codings.add(coding)
+        if coding == "zstd":
+            body = zstandard.ZstdDecompressor().decompressobj().decompress(body)
+        elif coding:
             body = gzip.decompress(body)
         kind = handler.headers["content-type"]
         if handler.path != "/v1/logs":
@@ -305,6 +310,19 @@ def check_decoder(tapline, folder, protocol):
     compare(receiver.seen)
 
 
+def check_zstd(tapline, folder, protocol):
+    """The same with zstd, to another decoder of it. rotel has none, and gets gzip. Over gRPC see the crate of sinks."""
+    check_rotel(tapline, folder, protocol, 'compression = "zstd"\n')
+    if protocol == "grpc":
+        return
+    receiver = Receiver()
+    sink, done = run(tapline, folder, protocol, receiver.serve_http(), 'compression = "zstd"\n')
+    assert not receiver.problems, receiver.problems[:3]
+    assert sink["delivered"] == RECORDS and done.returncode == 0, done.stderr
+    assert receiver.codings == {"zstd"}, receiver.codings
+    compare(receiver.seen)
+
+
 def check_partial(tapline, folder, protocol):
     """A third of each request is refused: counted as that, not sent again, said once."""
     receiver = Receiver(lambda count: count // 3)
@@ -322,7 +340,7 @@ def loss_reports(receiver):
     return sum(record.event == "tapline.loss" for record in receiver.seen)
 
 
-def check_rotel(tapline, folder, protocol):
+def check_rotel(tapline, folder, protocol, more=""):
     """A real collector prints what it took."""
     agent = pathlib.Path(rotel.__file__).parent / "rotel-agent"
     log = folder / "rotel.log"
@@ -334,7 +352,9 @@ def check_rotel(tapline, folder, protocol):
     try:
         wait(lambda: "Starting Rotel" in log.read_text(), "rotel starts")
         wait(lambda: connects(ports[1]), "rotel listens")
-        sink, done = run(tapline, folder, protocol, ports[0] if protocol == "grpc" else ports[1])
+        port = ports[0] if protocol == "grpc" else ports[1]
+        sink, done = run(tapline, folder, protocol, port, more)
+        assert done.stderr.count("does not take zstd") == ("zstd" in more), done.stderr
         assert sink["delivered"] == RECORDS and done.returncode == 0, done.stderr
         uid = re.compile(r"-> log\.record\.uid: Str\([0-9a-f]{32}-(\d+)\)")
         wait(lambda: len(uid.findall(log.read_text())) >= RECORDS, "rotel prints all records")
@@ -435,7 +455,7 @@ def main():
         folder = pathlib.Path(name)
         write_input(folder / "input.ndjson")
         for protocol in protocols or ["http/protobuf", "http/json", "grpc"]:
-            for check in (check_signals, check_decoder, check_partial, check_rotel):
+            for check in (check_signals, check_decoder, check_zstd, check_partial, check_rotel):
                 started = time.monotonic()
                 check(tapline, folder, protocol)
                 print(f"{check.__name__} {protocol}: {time.monotonic() - started:.1f} s", flush=True)

@@ -17,6 +17,7 @@ import threading
 import time
 
 import boto3
+import zstandard
 from botocore.config import Config
 
 RECORDS = 100_000
@@ -139,7 +140,7 @@ def run(tapline, folder, config, source, keys, expect=0, **more):
     environment = clean_environment(
         AWS_REGION=REGION, AWS_ACCESS_KEY_ID=keys[0], AWS_SECRET_ACCESS_KEY=keys[1],
         # An empty token is none, and must not be signed.
-        AWS_SESSION_TOKEN="", AWS_LAMBDA_FUNCTION_NAME="orders", **more,
+        **{"AWS_SESSION_TOKEN": "", "AWS_LAMBDA_FUNCTION_NAME": "orders", **more},
     )
     started = time.monotonic()
     done = subprocess.run(
@@ -344,6 +345,8 @@ def lines_of(s3, bucket):
     lines = []
     for key in keys:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        if key.endswith(".zst"):
+            body = zstandard.ZstdDecompressor().decompressobj().decompress(body)
         text = gzip.decompress(body).decode() if key.endswith(".gz") else body.decode()
         assert text.endswith("\n"), key
         lines.extend(text.splitlines())
@@ -357,15 +360,15 @@ def records_of(lines):
     return [json.dumps(record["record"]) for record in parsed]
 
 
-def put_objects(tapline, folder, url, keys, s3, name):
+def put_objects(tapline, folder, url, keys, s3, name, suffix="gz", bucket="acme-logs"):
     source = os.path.join(folder, f"{name}.ndjson")
     write_input(source, int(time.time() * 1000))
     config = f"""
 version = 1
 [sink.archive]
 type = "s3"
-bucket = "acme-logs"
-key = "{{function.name}}/dt={{date}}/{{time_ms}}-{{instance}}-{{seq}} [$].ndjson.gz"
+bucket = "{bucket}"
+key = "{{function.name}}/dt={{date}}/{{time_ms}}-{{instance}}-{{seq}} [$].ndjson.{suffix}"
 endpoint = "{url}"
 object = {{ size = "4MiB", max_age = "1h" }}
 timeout = "60s"
@@ -373,7 +376,8 @@ timeout = "60s"
     ledger, _, took = run(tapline, folder, config, source, keys)
     assert_balances(ledger)
     assert ledger["sinks"]["archive"]["delivered"] == RECORDS, ledger
-    lines, objects = lines_of(s3, "acme-logs")
+    lines, objects = lines_of(s3, bucket)
+    assert all(key.endswith(f".{suffix}") for key in objects), objects
     assert_same(records_of(lines), [json.dumps(text_of(n)) for n in range(RECORDS)], name)
     assert 3 <= len(objects) <= 40, objects
     print(f"{name}: {RECORDS} records in {len(objects)} objects in {took:.1f} s, each read back once")
@@ -393,6 +397,8 @@ def s3_seaweedfs(tapline, folder, _):
     try:
         weed.make_bucket("acme-logs")
         put_objects(tapline, folder, weed.url, weed.keys, weed.client(), "s3 of SeaweedFS")
+        weed.make_bucket("acme-zst")
+        put_objects(tapline, folder, weed.url, weed.keys, weed.client(), "zstd of SeaweedFS", "zst", "acme-zst")
         config = f'version = 1\n[sink.archive]\ntype = "s3"\nbucket = "acme-logs"\nendpoint = "{weed.url}"\n'
         few = os.path.join(folder, "few.ndjson")
         write_input(few, int(time.time() * 1000), 10)

@@ -4,6 +4,8 @@ mod bad_input;
 mod command_line;
 mod configuration;
 mod dead_letters;
+mod echoes;
+mod four_sinks;
 mod freeze;
 mod healthy;
 mod managed;

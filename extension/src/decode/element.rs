@@ -111,7 +111,9 @@ impl<'a, 'c> Builder<'a, 'c> {
             _ => Origin::Unknown,
         };
         self.join(&mut record, own);
-        if let (Origin::Function, Some(level)) = (record.origin, record.level) {
+        // A crash is told apart from the end of its invocation, or in its place.
+        let tells = record.origin == Origin::Function || kind == b"platform.fault";
+        if let (true, Some(level)) = (tells, record.level) {
             self.context
                 .invocations
                 .observe_level(record.invocation, level);
@@ -368,13 +370,9 @@ fn may_hold_object(text: &[u8]) -> bool {
 
 fn in_text_or_object(text: &[u8]) -> Recognised {
     let trimmed = text.trim_ascii();
-    let object = (trimmed.first() == Some(&b'{') && trimmed.last() == Some(&b'}'))
-        .then(|| json::whole_value(text))
-        .flatten();
-    match object {
-        Some(object) => recognise::in_object(text, object),
-        None => recognise::in_text(text),
-    }
+    let object = trimmed.first() == Some(&b'{') && trimmed.last() == Some(&b'}');
+    let found = object.then(|| recognise::in_whole_object(text)).flatten();
+    found.unwrap_or_else(|| recognise::in_text(text))
 }
 
 fn is_hex(text: &[u8], length: usize) -> bool {

@@ -10,6 +10,19 @@ use tapline_core::sink::{Outcome, Verdict};
 use crate::shared::fault::member;
 use crate::shared::http::Answer;
 
+/// Why an entity is refused. Anything else stays out of the log: whoever answers may write there what was sent.
+///
+/// Source: `RejectedEntityInfo` of the API reference, read 2026-11-25.
+const ENTITY_ERRORS: [&str; 7] = [
+    "EntitySizeTooLarge",
+    "InvalidAttributes",
+    "InvalidEntity",
+    "InvalidKeyAttributes",
+    "InvalidTypeValue",
+    "MissingRequiredFields",
+    "UnsupportedLogGroupType",
+];
+
 /// Events of one request that were not stored. They are in order of time, so that the old are in front.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Stored {
@@ -20,7 +33,7 @@ pub(super) struct Stored {
     /// This event and those behind it are more than 2 h ahead.
     too_new_from: Option<usize>,
     /// The entity was refused, and why; the events were stored without it.
-    pub entity_refused: Option<String>,
+    pub entity_refused: Option<&'static str>,
 }
 
 impl Stored {
@@ -47,8 +60,9 @@ impl Stored {
                 stored.too_new_from = index(value, "tooNewLogEventStartIndex");
             }
             if json::key_is(&body[key], "rejectedEntityInfo") && value != b"null" {
-                let why = member(value, &["errorType"]);
-                stored.entity_refused = Some(why.unwrap_or_default());
+                let why = member(value, &["errorType"]).unwrap_or_default();
+                let known = ENTITY_ERRORS.iter().find(|known| **known == why);
+                stored.entity_refused = Some(known.copied().unwrap_or("unknown"));
             }
         }
         Some(stored)
@@ -192,7 +206,7 @@ mod tests {
     fn a_refused_entity_is_told_apart_from_refused_events() {
         let body = r#"{"rejectedEntityInfo":{"errorType":"InvalidEntity"}}"#;
         let stored = read(true, body).unwrap();
-        assert_eq!(stored.entity_refused.as_deref(), Some("InvalidEntity"));
+        assert_eq!(stored.entity_refused, Some("InvalidEntity"));
         assert_eq!(stored.refusal(0), None);
     }
 

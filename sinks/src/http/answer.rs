@@ -7,9 +7,6 @@ use tapline_core::sink::{Outcome, Verdict};
 
 pub(super) use crate::shared::classify::by_status;
 
-/// Longest reason that is taken from an answer, in bytes: it stands in the ledger.
-const REASON_BYTES_MAX: usize = 64;
-
 /// An answer that says less than the service always says: nothing tells what became of the records.
 pub(super) fn not_understood() -> Verdict {
     Verdict::Retry {
@@ -48,27 +45,20 @@ pub(super) fn number(text: &[u8], keys: &[&str]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// A reason at keys, in a form that may stand in the ledger: of text its beginning, with `_` for what is neither
-/// letter, digit, `.` nor `-`.
-pub(super) fn reason(text: &[u8], keys: &[&str]) -> Option<Cow<'static, str>> {
+/// The word at keys, where it is one of those that the service is known to say. Anything else that it says stays out of
+/// the ledger and of the log: a service may quote what it was sent.
+pub(super) fn known(
+    text: &[u8],
+    keys: &[&str],
+    words: &'static [&'static str],
+) -> Option<&'static str> {
     let inside = json::string_inside(at(text, keys)?)?;
-    let text = json::unescape(inside);
-    let word = word(&text);
-    (!word.is_empty()).then(|| word.into())
+    words.iter().find(|word| word.as_bytes() == inside).copied()
 }
 
-/// Text as a reason.
-pub(super) fn word(text: &[u8]) -> String {
-    let mut word = String::new();
-    for byte in text.iter().take(REASON_BYTES_MAX) {
-        let keep = byte.is_ascii_alphanumeric() || b".-".contains(byte);
-        let next = if keep { char::from(*byte) } else { '_' };
-        if next != '_' || !(word.is_empty() || word.ends_with('_')) {
-            word.push(next);
-        }
-    }
-    word.truncate(word.trim_end_matches('_').len());
-    word
+/// A status of HTTP at keys, of one item among many. What can be none is not taken for one.
+pub(super) fn status(text: &[u8], keys: &[&str]) -> Option<u64> {
+    number(text, keys).filter(|status| (100..=599).contains(status))
 }
 
 /// The verdict where somebody has to put something right at the service before it takes anything.
@@ -114,15 +104,17 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn values_are_found_and_reasons_are_made_safe() {
-        let text = br#" {"a":{"b":[1],"n":12,"m":-3},"e":"Field [x]: \u00e4 too  long\n"}"#;
+    fn values_are_found_and_only_known_words_are_taken() {
+        let text = br#" {"a":{"b":[1],"n":12,"m":-3},"e":"full","s":429,"card":4111111111111111}"#;
         assert_eq!(at(text, &["a", "b"]), Some(&b"[1]"[..]));
         assert_eq!(at(text, &["a", "c"]), None);
         assert_eq!(number(text, &["a", "n"]), Some(12));
         assert_eq!(number(text, &["a", "m"]), None);
-        assert_eq!(reason(text, &["e"]).unwrap(), "Field_x_too_long");
-        assert_eq!(reason(text, &["a"]), None);
-        assert_eq!(word(&[b'x'; 200]).len(), REASON_BYTES_MAX);
+        assert_eq!(known(text, &["e"], &["empty", "full"]), Some("full"));
+        assert_eq!(known(text, &["e"], &["empty"]), None);
+        assert_eq!(known(text, &["a"], &["full"]), None);
+        assert_eq!(status(text, &["s"]), Some(429));
+        assert_eq!(status(text, &["card"]), None);
     }
 
     #[test]
@@ -137,7 +129,8 @@ mod tests {
         fn no_answer_breaks_the_parsers(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             at(&body, &["a", "b"]);
             number(&body, &["a"]);
-            reason(&body, &["a"]);
+            known(&body, &["a"], &["x"]);
+            status(&body, &["a"]);
         }
     }
 }

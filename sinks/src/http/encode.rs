@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tapline_core::budget::Budget;
+use tapline_core::json;
 use tapline_core::line;
 use tapline_core::sink::{Call, Selection};
 
@@ -10,8 +11,7 @@ use super::preset::Writer;
 use super::seen::Eyes;
 use super::target::Occasion;
 use crate::buffer::{Buffer, lines_bytes};
-use crate::shared::gzip::Gzip;
-use crate::zstd::Zstd;
+use crate::shared::coder::Coder;
 
 /// How records become a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,38 +65,10 @@ impl Framing {
 pub(super) struct Encoder {
     writer: Writer,
     limits: Limits,
-    packer: Packer,
+    coder: Coder,
     plain: Buffer,
     packed: Buffer,
     eyes: Eyes,
-}
-
-/// What makes a body smaller. Holds a compressor once it was used.
-pub(super) enum Packer {
-    None,
-    Gzip(Gzip),
-    Zstd(Zstd),
-}
-
-impl Packer {
-    /// The one of a word in `compression`.
-    pub fn of(word: &str) -> Packer {
-        match word {
-            "gzip" => Packer::Gzip(Gzip::default()),
-            "zstd" => Packer::Zstd(Zstd::default()),
-            _ => Packer::None,
-        }
-    }
-
-    /// Packs a body, where that makes it smaller; says how.
-    fn pack(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) -> Option<&'static str> {
-        let (smaller, word) = match self {
-            Packer::None => return None,
-            Packer::Gzip(gzip) => (gzip.pack(plain, packed, budget), "gzip"),
-            Packer::Zstd(zstd) => (zstd.pack(plain, packed, budget), "zstd"),
-        };
-        smaller.then_some(word)
-    }
 }
 
 /// A body, charged until it is dropped or given back.
@@ -114,11 +86,11 @@ pub(super) struct Encoded {
 
 impl Encoder {
     /// `limits` are those of a preset.
-    pub fn new(writer: Writer, limits: Limits, packer: Packer) -> Encoder {
+    pub fn new(writer: Writer, limits: Limits, coder: Coder) -> Encoder {
         Encoder {
             writer,
             limits,
-            packer,
+            coder,
             plain: Buffer::default(),
             packed: Buffer::default(),
             eyes: Eyes::default(),
@@ -146,13 +118,12 @@ impl Encoder {
                     wall_ms: call.world.wall_ms(),
                 };
                 left = body.write(records, &paper, out);
+                json::mend_halves(out);
             }
         }
         let plain_bytes = out.len();
         self.plain.settle(budget);
-        let coding = self
-            .packer
-            .pack(&self.plain.bytes, &mut self.packed, budget);
+        let coding = self.coder.pack(&self.plain.bytes, &mut self.packed, budget);
         let (sent, spare) = match coding {
             Some(_) => (&mut self.packed, &mut self.plain),
             None => (&mut self.plain, &mut self.packed),

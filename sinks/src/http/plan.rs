@@ -12,9 +12,9 @@ use super::encode::Framing;
 use super::preset::{Form, Options, Preset, Writer};
 use super::presets;
 use super::service::Service;
+use crate::shared::coder;
 use crate::shared::signed::Signed;
 use crate::shared::url::{self, Url};
-use crate::zstd;
 
 /// What differs between a sink with a preset and one without.
 pub(super) struct Plan {
@@ -147,11 +147,7 @@ impl Plan {
         compression: &Spanned<&'static str>,
         limits: &CallLimits,
     ) -> Option<Fitting> {
-        if compression.value == "zstd" && !zstd::BUILT {
-            let help = "rebuild with the cargo feature `zstd`, or write `gzip`";
-            let (severity, kind) = (Severity::Error, Kind::NotBuilt);
-            let span = compression.span.clone();
-            reader.report(severity, kind, span, "`zstd` is not in this build", help);
+        if !coder::is_built(reader, compression, "`gzip`") {
             return None;
         }
         let Some(preset) = self.preset else {

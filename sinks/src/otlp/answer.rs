@@ -63,6 +63,21 @@ pub(super) struct Meaning {
     pub remark: Option<Remark>,
 }
 
+impl Meaning {
+    /// All of it was refused.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self.outcome.verdict,
+            Verdict::Rejected(_) | Verdict::Denied { .. }
+        )
+    }
+
+    /// It was taken, at least in part.
+    pub fn is_success(&self) -> bool {
+        self.outcome.verdict == Verdict::Accepted
+    }
+}
+
 /// What is worth a line in the log, each sort once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Remark {
@@ -92,6 +107,8 @@ pub(super) fn meaning(answer: &Answer, sent: usize, wall_ms: i64) -> Meaning {
             };
         }
         413 => (Verdict::TooLarge, None),
+        // They speak of credentials, permissions and the address, not of the records: those stay.
+        401 | 403 | 404 => (Verdict::Denied { why: word().into() }, None),
         429 | 502 | 503 | 504 => {
             let after = answer.headers.get(RETRY_AFTER);
             let verdict = Verdict::Retry {

@@ -12,17 +12,18 @@ use super::answer::{Meaning, meaning};
 use super::environment::{self, Signal};
 use super::{COMPRESSIONS, PROTOCOLS};
 use crate::grpc;
+use crate::shared::coder::{self, Coder};
 use crate::shared::credentials::Provider;
 use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
-use crate::shared::gzip::Gzip;
 use crate::shared::headers;
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::late::LateHeaders;
 use crate::shared::packer::{Packed, Packer};
 use crate::shared::signed::Signed;
 use crate::shared::sigv4::Scope;
-use crate::shared::tls::{self, Tls};
+use crate::shared::tls::{self, StandIns, Tls};
 use crate::shared::url::{self, Url};
+use crate::zstd;
 
 const BATCH_ID: HeaderName = HeaderName::from_static("x-tapline-batch");
 
@@ -57,8 +58,8 @@ impl Transport {
         sent: usize,
     ) -> Result<Meaning, Verdict> {
         let mut headers = headers.clone();
-        if packed.gzipped && matches!(self, Transport::Http { .. }) {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let (Some(coding), Transport::Http { .. }) = (packed.coding, &*self) {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
         if let Ok(id) = HeaderValue::from_str(call.batch_id) {
             headers.insert(BATCH_ID, id);
@@ -81,8 +82,8 @@ impl Transport {
                 Ok(meaning(&answer, sent, call.world.wall_ms()))
             }
             Transport::Grpc(client) => {
-                let (body, gzipped) = (&packed.body, packed.gzipped);
-                let reply = client.call(call, &headers, body, gzipped).await;
+                let (body, coding) = (&packed.body, packed.coding);
+                let reply = client.call(call, &headers, body, coding).await;
                 Ok(reply.map_err(Verdict::from)?.meaning(sent))
             }
         }
@@ -108,6 +109,10 @@ fn refused_by_aws(answer: &Answer, wall_ms: i64) -> Option<Verdict> {
             let line = "allow the function's role to write to the endpoint";
             Some(denied(&fault, line))
         }
+        Remedy::Refused if fault.code == "ResourceNotFoundException" => {
+            let line = "make the log group and the stream that its headers name";
+            Some(denied(&fault, line))
+        }
         Remedy::Refused => None,
     }
 }
@@ -122,6 +127,10 @@ pub(super) struct Exporter {
     pub form: Form,
     /// Those that are the same on every request.
     pub headers: HeaderMap,
+    /// Most bytes of one request before compression, where that is known.
+    bytes_max: usize,
+    /// A request was taken that could have been refused for its compression.
+    zstd_taken: bool,
     /// Which sorts of remarks were made.
     remarked: [bool; 4],
 }
@@ -132,12 +141,14 @@ impl Exporter {
         let form = read_form(reader, signal);
         let url = read_url(reader, signal, form == Some(Form::Grpc));
         let own_headers = read_headers(reader, signal);
-        let gzip = read_gzip(reader, signal);
+        let coder = read_coder(reader, signal);
         let connect_timeout = reader.duration("connect_timeout");
         let tls = read_tls(reader, signal);
         let form = form?;
         let (url, connect_timeout, tls) = (url?, connect_timeout?.value, tls?);
-        let signed = read_signed(reader, &url, form)?;
+        let coder = coder?;
+        let signed = read_signed(reader, &url, form, coder.word())?;
+        let bytes_max = signed.as_ref().map_or(usize::MAX, aws_bytes_max);
         let late = LateHeaders::default().of_headers(reader);
         let transport = match form {
             Form::Grpc => {
@@ -162,11 +173,18 @@ impl Exporter {
             label: reader.label().to_owned(),
             signal,
             transport,
-            packer: Packer::new(gzip?.then(Gzip::default)),
+            packer: Packer::new(coder),
             form,
             headers,
+            bytes_max,
+            zstd_taken: false,
             remarked: [false; 4],
         })
+    }
+
+    /// Whether requests go to an endpoint of AWS's own.
+    pub fn is_aws(&self) -> bool {
+        self.bytes_max != usize::MAX
     }
 
     /// Sends what `write` appends, about `bytes` long, which stands for `sent` records or observations.
@@ -175,22 +193,52 @@ impl Exporter {
         call: &Call<'_>,
         bytes: usize,
         sent: usize,
-        write: impl FnOnce(&mut Vec<u8>, Form),
+        mut write: impl FnMut(&mut Vec<u8>, Form),
     ) -> Outcome {
-        let form = self.form;
-        let packed = self.packer.pack(bytes, call.budget, |out| write(out, form));
-        let meaning = self
-            .transport
-            .send(call, &self.headers, &packed, sent)
-            .await;
-        self.packer.take_back(packed, call.budget);
+        let mut meaning = self.attempt(call, bytes, sent, &mut write).await;
+        // The protocol asks receivers for gzip alone, and some refuse zstd as if the records were wrong.
+        let doubtful = !self.zstd_taken && self.packer.is_zstd();
+        if doubtful && matches!(&meaning, Ok(meaning) if meaning.is_refusal()) {
+            let zstd = std::mem::replace(&mut self.packer, Packer::new(Coder::of("gzip")));
+            let with_gzip = self.attempt(call, bytes, sent, &mut write).await;
+            if matches!(&with_gzip, Ok(meaning) if meaning.is_success()) {
+                let label = &self.label;
+                let message = format!("{label} does not take zstd; it gets gzip from now on");
+                call.world.log(Level::Warn, &message);
+                meaning = with_gzip;
+            } else {
+                self.packer = zstd;
+            }
+        }
         match meaning {
             Ok(meaning) => {
+                self.zstd_taken = self.zstd_taken || meaning.is_success();
                 self.remark(call, &meaning);
                 meaning.outcome
             }
             Err(verdict) => verdict.into(),
         }
+    }
+
+    /// Encodes and sends one request. `Err` where nothing came back, or where nothing was sent.
+    async fn attempt(
+        &mut self,
+        call: &Call<'_>,
+        bytes: usize,
+        sent: usize,
+        write: &mut impl FnMut(&mut Vec<u8>, Form),
+    ) -> Result<Meaning, Verdict> {
+        let form = self.form;
+        let packed = self.packer.pack(bytes, call.budget, |out| write(out, form));
+        let counted = packed.plain_bytes.saturating_add(sent * AWS_RECORD_BYTES);
+        let meaning = if sent > 1 && counted > self.bytes_max {
+            Err(Verdict::TooLarge)
+        } else {
+            let sending = self.transport.send(call, &self.headers, &packed, sent);
+            sending.await
+        };
+        self.packer.take_back(packed, call.budget);
+        meaning
     }
 
     /// Says what the collector had to say, each sort once.
@@ -313,29 +361,63 @@ fn read_headers(reader: &Reader<'_>, signal: Signal) -> Option<HeaderMap> {
     headers::read_map(reader).filter(|_| right)
 }
 
-fn read_gzip(reader: &Reader<'_>, signal: Signal) -> Option<bool> {
-    let chosen = reader.choice("compression")?.value;
-    let word = if reader.has("compression") {
-        None
-    } else {
-        environment::word(reader, signal, "COMPRESSION", COMPRESSIONS)
-    };
-    Some(word.unwrap_or(chosen) == "gzip")
+fn read_coder(reader: &Reader<'_>, signal: Signal) -> Option<Coder> {
+    let chosen = reader.choice("compression")?;
+    if reader.has("compression") {
+        let built = coder::is_built(reader, &chosen, "`gzip`");
+        return built.then(|| Coder::of(chosen.value));
+    }
+    // What this build has not got is a word that is not known to it.
+    let known: Vec<&str> = COMPRESSIONS
+        .iter()
+        .copied()
+        .filter(|word| *word != "zstd" || zstd::BUILT)
+        .collect();
+    let word = environment::word(reader, signal, "COMPRESSION", &known);
+    Some(Coder::of(word.unwrap_or(chosen.value)))
 }
 
 fn read_tls(reader: &Reader<'_>, signal: Signal) -> Option<Tls> {
-    let from_environment = || {
-        let found = environment::find(reader, signal, "CERTIFICATE")?;
-        Some(found.value.into())
+    let ca = environment::find(reader, signal, "CERTIFICATE");
+    let own = reader
+        .table("tls")
+        .is_some_and(|tls| tls.has("cert") || tls.has("key"));
+    let stand_ins = StandIns {
+        ca: ca.map(|found| found.value.into()),
+        identity: match own {
+            true => None,
+            false => environment::identity(reader, signal),
+        },
     };
-    tls::read(reader, from_environment)
+    tls::read(reader, stand_ins)
+}
+
+/// What each record counts for beside its own bytes, at AWS's endpoint for logs.
+const AWS_RECORD_BYTES: usize = 26;
+
+/// Most bytes of one request, before compression, of AWS's own endpoints. One larger record still goes there alone: what
+/// is too long in it is cut off or kept elsewhere by CloudWatch.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html>, read
+/// 2026-11-25.
+fn aws_bytes_max(signed: &Signed) -> usize {
+    match signed.scope.service.as_str() {
+        "logs" => 1_048_576,
+        "xray" => 5_000_000,
+        _ => 1_000_000,
+    }
 }
 
 /// Reads `auth`. AWS's own endpoints are named after the service and the region that requests are signed for.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html>, read
 /// 2026-11-25.
-fn read_signed(reader: &Reader<'_>, url: &Url, form: Form) -> Option<Option<Signed>> {
+fn read_signed(
+    reader: &Reader<'_>,
+    url: &Url,
+    form: Form,
+    coding: Option<&str>,
+) -> Option<Option<Signed>> {
     let auth = reader.choice("auth")?;
     if auth.value == "none" {
         return Some(None);
@@ -358,6 +440,11 @@ fn read_signed(reader: &Reader<'_>, url: &Url, form: Form) -> Option<Option<Sign
     if form == Form::Grpc {
         let help = "write `protocol = \"http/protobuf\"`";
         reader.error(auth.span, "AWS's endpoints do not take gRPC", help);
+        return None;
+    }
+    if coding == Some("zstd") {
+        let help = "write `compression = \"gzip\"`";
+        reader.error(auth.span, "AWS's endpoints do not take zstd", help);
         return None;
     }
     Some(Some(Signed::new(scope, Provider::new(None))))

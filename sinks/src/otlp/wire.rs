@@ -243,6 +243,7 @@ impl Wire for Json<'_> {
 
     fn root(&mut self, fields: impl FnOnce(&mut Self)) {
         self.object(fields);
+        json::mend_halves(self.0);
     }
 
     fn number(&mut self, key: Key, value: u32) {

@@ -11,7 +11,7 @@ use tapline_core::template::{Allow, Template};
 use super::object::{Checksum, Object, Plan};
 use super::{S3, S3Sink};
 use crate::shared::aws;
-use crate::shared::headers::not_built;
+use crate::shared::coder::{self, Coder};
 use crate::shared::signed::Signed;
 use crate::shared::sigv4::Scope;
 use crate::shared::url;
@@ -29,7 +29,7 @@ pub(super) const FIELDS: Fields = &[
         kind: FieldKind::Template,
         default: "\"{function.name}/dt={date}/hour={hour}/{time_ms}-{instance}-{seq}.ndjson.gz\"",
         required: false,
-        doc: "Template of an object's key, of its first record. With the suffix `.gz` it is compressed. It must name \
+        doc: "Template of an object's key, of its first record. With the suffix `.gz` or `.zst` it is compressed. It must name \
               `{instance}` and `{seq}`, so that no two objects have the same.",
     },
     Field {
@@ -197,11 +197,13 @@ fn read_plan(reader: &Reader<'_>, build: &Build<'_>) -> Option<Plan> {
         .and_then(|object| object.duration("max_age"));
     let checksum = reader.choice("checksum");
     let source = source?;
-    if !is_unique(reader, &source, key.as_ref()) {
+    let coding = coding(&source);
+    let built = coder::is_built(reader, &coding, "the suffix `.gz`");
+    if !is_unique(reader, &source, key.as_ref()) || !built {
         return None;
     }
     Some(Plan {
-        gzip: source.value.ends_with(".gz"),
+        coder: Coder::of(coding.value),
         key: key?,
         size_max: usize::try_from(size?.value).ok()?,
         age_max: age?.value,
@@ -213,12 +215,17 @@ fn read_plan(reader: &Reader<'_>, build: &Build<'_>) -> Option<Plan> {
     })
 }
 
+/// What a key promises of its objects.
+fn coding(key: &Spanned<String>) -> Spanned<&'static str> {
+    key.clone().map(|key| match key.rsplit('.').next() {
+        Some("gz") => "gzip",
+        Some("zst") => "zstd",
+        _ => "none",
+    })
+}
+
 /// Whether no two objects of any environment can have the same key.
 fn is_unique(reader: &Reader<'_>, source: &Spanned<String>, key: Option<&Template>) -> bool {
-    if source.value.ends_with(".zst") {
-        not_built(reader, source.span.clone(), "the suffix `.zst`");
-        return false;
-    }
     if key.is_none() {
         return false;
     }

@@ -18,7 +18,7 @@ use tapline_core::view::{Scratch, Surroundings, View};
 use tapline_core::world::Instant;
 
 use crate::buffer::{Buffer, lines_bytes};
-use crate::shared::gzip::Gzip;
+use crate::shared::coder::Coder;
 use crate::shared::headers::base64;
 use crate::shared::sigv4::hex;
 
@@ -36,12 +36,11 @@ pub(super) enum Checksum {
 }
 
 /// What an object is made by.
-#[derive(Debug)]
 pub(super) struct Plan {
     pub key: Template,
     pub size_max: usize,
     pub age_max: Duration,
-    pub gzip: bool,
+    pub coder: Coder,
     pub checksum: Checksum,
 }
 
@@ -49,7 +48,6 @@ pub(super) struct Plan {
 pub(super) struct Object {
     plan: Plan,
     plain: Buffer,
-    gzip: Gzip,
     since: Instant,
     /// The first record, without its text.
     first: Option<Batch>,
@@ -76,7 +74,6 @@ impl Object {
         Object {
             plan,
             plain: Buffer::default(),
-            gzip: Gzip::default(),
             since: Instant::default(),
             first: None,
             seq: 0,
@@ -125,10 +122,9 @@ impl Object {
 
     fn sealed_now(&mut self, call: &Call<'_>) -> Sealed {
         let mut charge = std::mem::take(&mut self.plain);
-        if self.plan.gzip {
-            let mut packed = Buffer::default();
-            self.gzip
-                .pack_always(&charge.bytes, &mut packed, call.budget);
+        let mut packed = Buffer::default();
+        let coder = &mut self.plan.coder;
+        if coder.pack_always(&charge.bytes, &mut packed, call.budget) {
             charge = packed;
         }
         let body: Bytes = std::mem::take(&mut charge.bytes).into();
@@ -153,10 +149,10 @@ impl Object {
             sha256: header(hex(&hash)),
             checksum,
             body,
-            content_type: if self.plan.gzip {
-                "application/gzip"
-            } else {
-                "application/x-ndjson"
+            content_type: match self.plan.coder {
+                Coder::Gzip(_) => "application/gzip",
+                Coder::Zstd(_) => "application/zstd",
+                Coder::None => "application/x-ndjson",
             },
             attempts: 0,
             _charge: charge,

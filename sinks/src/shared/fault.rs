@@ -56,70 +56,20 @@ impl Fault {
         }
     }
 
-    /// The code, else the status.
+    /// The code, where it is one that AWS is known to give; else the status. It stands in the ledger and in the log, and
+    /// whoever answers may write into a code what was sent.
     pub fn reason(&self) -> String {
-        if self.code.is_empty() {
-            self.status.to_string()
+        let code = self.code.as_str();
+        if OTHERS.contains(&code) || remedy_of_code(code).is_some() {
+            code.to_owned()
         } else {
-            self.code.clone()
+            self.status.to_string()
         }
     }
 
     /// What is to be done about it.
-    ///
-    /// Source: retry classifiers of aws-runtime 1.10.2; "Common errors" of the CloudWatch Logs and S3 API references,
-    /// read 2026-11-25.
     pub fn remedy(&self) -> Remedy {
-        match self.code.as_str() {
-            "Throttling"
-            | "ThrottlingException"
-            | "ThrottledException"
-            | "RequestThrottled"
-            | "RequestThrottledException"
-            | "TooManyRequestsException"
-            | "ProvisionedThroughputExceededException"
-            | "RequestLimitExceeded"
-            | "BandwidthLimitExceeded"
-            | "PriorRequestNotComplete"
-            | "SlowDown"
-            | "ServiceUnavailable"
-            | "ServiceUnavailableException"
-            | "InternalError"
-            | "InternalFailure"
-            | "InternalServerError"
-            | "InternalServiceError"
-            | "RequestTimeout"
-            | "RequestTimeoutException"
-            | "OperationAborted"
-            | "OperationAbortedException"
-            | "ConditionalRequestConflict"
-            | "InvalidSequenceTokenException" => Remedy::Wait,
-            "ExpiredToken"
-            | "ExpiredTokenException"
-            | "InvalidToken"
-            | "TokenRefreshRequired"
-            | "RequestTimeTooSkewed"
-            | "RequestInTheFuture"
-            | "RequestExpired"
-            | "UnrecognizedClientException"
-            | "InvalidClientTokenId"
-            | "InvalidAccessKeyId"
-            | "InvalidSignatureException"
-            | "SignatureDoesNotMatch"
-            | "IncompleteSignature"
-            | "IncompleteSignatureException"
-            | "MissingAuthenticationToken"
-            | "MissingAuthenticationTokenException"
-            | "AuthFailure" => Remedy::SignAnew,
-            "AccessDenied"
-            | "AccessDeniedException"
-            | "AllAccessDisabled"
-            | "AccountProblem"
-            | "NotAuthorized"
-            | "UnauthorizedOperation"
-            | "OptInRequired" => Remedy::Allow,
-            _ => self.remedy_of_status(),
-        }
+        remedy_of_code(&self.code).unwrap_or_else(|| self.remedy_of_status())
     }
 
     fn remedy_of_status(&self) -> Remedy {
@@ -133,6 +83,121 @@ impl Fault {
         }
     }
 }
+
+/// What is to be done about an error with this code, where that is not the status's to say.
+///
+/// Source: retry classifiers of aws-runtime 1.10.2; "Common errors" of the CloudWatch Logs and S3 API references,
+/// read 2026-11-25.
+fn remedy_of_code(code: &str) -> Option<Remedy> {
+    let remedy = match code {
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "PriorRequestNotComplete"
+        | "SlowDown"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "InternalServiceError"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "OperationAborted"
+        | "OperationAbortedException"
+        | "ConditionalRequestConflict"
+        | "InvalidSequenceTokenException" => Remedy::Wait,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidToken"
+        | "TokenRefreshRequired"
+        | "RequestTimeTooSkewed"
+        | "RequestInTheFuture"
+        | "RequestExpired"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "AuthFailure" => Remedy::SignAnew,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AllAccessDisabled"
+        | "AccountProblem"
+        | "NotAuthorized"
+        | "UnauthorizedOperation"
+        | "OptInRequired" => Remedy::Allow,
+        _ => return None,
+    };
+    Some(remedy)
+}
+
+/// Codes about which the status says what is to be done; they are known, so that they may be said.
+///
+/// Source: the errors of PutLogEvents, PutObject, AssumeRole, GetSecretValue, GetParameter and PutRecordBatch in their
+/// API references, read 2026-11-25.
+const OTHERS: [&str; 50] = [
+    "AuthorizationHeaderMalformed",
+    "BadDigest",
+    "DataAlreadyAcceptedException",
+    "DecryptionFailure",
+    "EntityTooLarge",
+    "EntityTooSmall",
+    "HierarchyLevelLimitExceededException",
+    "IllegalLocationConstraintException",
+    "InvalidArgument",
+    "InvalidArgumentException",
+    "InvalidBucketName",
+    "InvalidDigest",
+    "InvalidEncryptionAlgorithmError",
+    "InvalidKMSResourceException",
+    "InvalidKeyId",
+    "InvalidObjectState",
+    "InvalidParameterException",
+    "InvalidParameterValue",
+    "InvalidRequest",
+    "InvalidRequestException",
+    "InvalidSourceException",
+    "InvalidStorageClass",
+    "KMS.DisabledException",
+    "KMS.KMSInvalidStateException",
+    "KMS.NotFoundException",
+    "KeyTooLongError",
+    "LimitExceededException",
+    "MalformedHttpRequestException",
+    "MalformedPolicyDocument",
+    "MalformedXML",
+    "MethodNotAllowed",
+    "MissingContentLength",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NotImplemented",
+    "PackedPolicyTooLarge",
+    "ParameterNotFound",
+    "ParameterVersionNotFound",
+    "PermanentRedirect",
+    "PreconditionFailed",
+    "Redirect",
+    "RegionDisabledException",
+    "ResourceAlreadyExistsException",
+    "ResourceNotFoundException",
+    "SerializationException",
+    "TemporaryRedirect",
+    "UnknownOperationException",
+    "ValidationError",
+    "ValidationException",
+    "XAmzContentSHA256Mismatch",
+];
 
 /// The verdict where a permission is missing or credentials are refused: what AWS says, and what to allow.
 pub(crate) fn denied(fault: &Fault, line: &str) -> Verdict {
@@ -242,6 +307,20 @@ mod tests {
             );
         }
         assert_eq!(Fault::of(&answer(418, None, "")).reason(), "418");
+    }
+
+    /// A code is taken from an answer, and an answer may quote a record.
+    #[test]
+    fn only_a_known_code_is_a_reason() {
+        for (code, wanted) in [
+            ("ThrottlingException", "ThrottlingException"),
+            ("NoSuchBucket", "NoSuchBucket"),
+            ("4111111111111111", "400"),
+            ("CANARY-7f3a", "400"),
+        ] {
+            let body = format!("{{\"__type\":\"ns#{code}\"}}");
+            assert_eq!(Fault::of(&answer(400, None, &body)).reason(), wanted);
+        }
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use tapline_core::budget::Budget;
 
-use super::gzip::Gzip;
+use super::coder::Coder;
 use crate::buffer::Buffer;
 
-/// Makes bodies. Holds two small buffers between calls, and with gzip a compressor.
+/// Makes bodies. Holds two small buffers between calls, and a compressor where one was asked for.
 #[derive(Default)]
 pub(crate) struct Packer {
-    gzip: Option<Gzip>,
+    coder: Coder,
     plain: Buffer,
     packed: Buffer,
 }
@@ -18,25 +18,32 @@ pub(crate) struct Packer {
 pub(crate) struct Packed {
     /// Its bytes, as they travel.
     pub body: Bytes,
-    /// They are compressed.
-    pub gzipped: bool,
+    /// How they are compressed.
+    pub coding: Option<&'static str>,
+    /// How many they were before.
+    pub plain_bytes: usize,
     /// What the body's bytes are charged to; its own bytes are gone.
     buffer: Buffer,
 }
 
 impl Packer {
-    /// With compression, or without.
-    pub fn new(gzip: Option<Gzip>) -> Packer {
+    /// With this compression.
+    pub fn new(coder: Coder) -> Packer {
         Packer {
-            gzip,
+            coder,
             ..Packer::default()
         }
     }
 
-    /// Whether bodies are compressed.
+    /// Whether bodies are compressed by zstd.
+    pub fn is_zstd(&self) -> bool {
+        matches!(self.coder, Coder::Zstd(_))
+    }
+
+    /// How bodies are compressed.
     #[cfg(test)]
-    pub fn compresses(&self) -> bool {
-        self.gzip.is_some()
+    pub fn coding(&self) -> Option<&'static str> {
+        self.coder.word()
     }
 
     /// The body that `write` appends, about `bytes` long.
@@ -50,20 +57,18 @@ impl Packer {
         self.plain.reserve(bytes, budget);
         write(&mut self.plain.bytes);
         self.plain.settle(budget);
-        let gzipped = match &mut self.gzip {
-            Some(gzip) => gzip.pack(&self.plain.bytes, &mut self.packed, budget),
-            None => false,
-        };
-        let (sent, spare) = if gzipped {
-            (&mut self.packed, &mut self.plain)
-        } else {
-            (&mut self.plain, &mut self.packed)
+        let plain_bytes = self.plain.bytes.len();
+        let coding = self.coder.pack(&self.plain.bytes, &mut self.packed, budget);
+        let (sent, spare) = match coding {
+            Some(_) => (&mut self.packed, &mut self.plain),
+            None => (&mut self.plain, &mut self.packed),
         };
         spare.rest(budget);
         let mut buffer = std::mem::take(sent);
         Packed {
             body: std::mem::take(&mut buffer.bytes).into(),
-            gzipped,
+            coding,
+            plain_bytes,
             buffer,
         }
     }
@@ -72,14 +77,15 @@ impl Packer {
     pub fn take_back(&mut self, packed: Packed, budget: &Budget) {
         let Packed {
             body,
-            gzipped,
+            coding,
             mut buffer,
+            ..
         } = packed;
         if body.is_unique() {
             buffer.bytes = body.into();
         }
         buffer.rest(budget);
-        if gzipped {
+        if coding.is_some() {
             self.packed = buffer;
         } else {
             self.plain = buffer;

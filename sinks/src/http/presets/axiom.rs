@@ -6,11 +6,10 @@
 use std::time::Duration;
 
 use tapline_core::config::{Field, FieldKind, Fields};
-use tapline_core::json;
 use tapline_core::sink::{Outcome, Selection, Verdict};
 use tapline_core::template::{Allow, Template};
 
-use super::super::answer::{at, by_status, not_understood, number, reason, some_rejected};
+use super::super::answer::{by_status, not_understood, number, some_rejected};
 use super::super::body::{Items, Limits};
 use super::super::document::{Object, Shape};
 use super::super::preset::{Form, Options, Preset};
@@ -101,12 +100,8 @@ fn judge(answer: &Answer, records: &Selection, wall_ms: i64) -> Outcome {
     match by_status(answer, wall_ms) {
         Verdict::Accepted => match number(body, &["failed"]) {
             Some(0) => Verdict::Accepted.into(),
-            Some(failed) => {
-                let failures = at(body, &["failures"]).unwrap_or_default();
-                let first = json::elements(failures, 0..failures.len()).next();
-                let why = first.and_then(|first| reason(&failures[first], &["error"]));
-                some_rejected(records.len(), failed, why.unwrap_or("failed".into()))
-            }
+            // Why stands in words of the service, which may quote a record.
+            Some(failed) => some_rejected(records.len(), failed, "failed"),
             None => not_understood().into(),
         },
         Verdict::Retry {

@@ -155,14 +155,18 @@ fn judge(answer: &Answer, _: &Selection, wall_ms: i64) -> Outcome {
     verdict.into()
 }
 
+/// Largest number that is taken for a code; ClickHouse's go to some 1,000.
+const CODE_MAX: u64 = 9_999;
+
 /// The code of an exception: in a header, or as `Code: 252. DB::Exception: …` in the body.
 fn code(answer: &Answer) -> Option<u64> {
     let header = answer.headers.get("x-clickhouse-exception-code");
+    let is_code = |code: &u64| *code <= CODE_MAX;
     if let Some(code) = header.and_then(|code| code.to_str().ok()?.parse().ok()) {
-        return Some(code);
+        return Some(code).filter(is_code);
     }
     let body = String::from_utf8_lossy(&answer.body);
     let (before, _) = body.split_once(". DB::Exception")?;
     let (_, code) = before.rsplit_once("Code: ")?;
-    code.parse().ok()
+    code.parse().ok().filter(is_code)
 }

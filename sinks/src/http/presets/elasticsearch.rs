@@ -7,13 +7,15 @@
 //! Source: <https://docs.opensearch.org/latest/api-reference/document-apis/bulk/> and
 //! <https://www.elastic.co/docs/reference/ecs>, read 2026-11-25.
 
+use std::borrow::Cow;
+
 use tapline_core::config::{Field, FieldKind, Fields};
 use tapline_core::json;
 use tapline_core::line;
 use tapline_core::sink::{Outcome, Selection, Verdict};
 use tapline_core::template::{Allow, Template};
 
-use super::super::answer::{again, at, by_status, not_understood, number, positional, reason};
+use super::super::answer::{again, at, by_status, known, not_understood, positional, status};
 use super::super::body::{Items, Limits};
 use super::super::document::{Object, Shape};
 use super::super::preset::{Form, Options, Preset};
@@ -204,16 +206,44 @@ fn of_item(item: &[u8]) -> Verdict {
         return not_understood();
     };
     let action = &item[action];
-    let why = || {
-        let status = number(action, &["status"]).unwrap_or_default();
-        reason(action, &["error", "type"]).unwrap_or_else(|| status.to_string().into())
+    let Some(status) = status(action, &["status"]) else {
+        return not_understood();
     };
-    match number(action, &["status"]) {
-        Some(200..=299) => Verdict::Accepted,
+    let why = || match known(action, &["error", "type"], &KINDS) {
+        Some(kind) => kind.into(),
+        None => Cow::Owned(status.to_string()),
+    };
+    match status {
+        200..=299 => Verdict::Accepted,
         // An earlier attempt, whose answer was lost, stored it: ids are the records' own.
-        Some(409) => Verdict::Accepted,
-        Some(429 | 500..=599) => again(why()),
-        Some(_) => Verdict::Rejected(why()),
-        None => not_understood(),
+        409 => Verdict::Accepted,
+        429 | 500..=599 => again(why()),
+        _ => Verdict::Rejected(why()),
     }
 }
+
+/// Kinds of errors of one item. Others are said by their status: whoever answers may write there what was sent.
+///
+/// Source: <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk> and the exceptions that
+/// OpenSearch and Elasticsearch write there, read 2026-11-25.
+const KINDS: [&str; 19] = [
+    "circuit_breaking_exception",
+    "cluster_block_exception",
+    "document_parsing_exception",
+    "es_rejected_execution_exception",
+    "illegal_argument_exception",
+    "illegal_state_exception",
+    "index_closed_exception",
+    "index_not_found_exception",
+    "invalid_index_name_exception",
+    "mapper_parsing_exception",
+    "parse_exception",
+    "process_cluster_event_timeout_exception",
+    "rejected_execution_exception",
+    "security_exception",
+    "strict_dynamic_mapping_exception",
+    "unavailable_shards_exception",
+    "validation_exception",
+    "version_conflict_engine_exception",
+    "x_content_parse_exception",
+];

@@ -16,7 +16,7 @@ use tapline_core::line;
 use tapline_core::sink::{Outcome, Selection, Verdict};
 use tapline_core::template::{Allow, Template};
 
-use super::super::answer::{again, at, by_status, not_understood, number, reason};
+use super::super::answer::{again, at, by_status, known, not_understood, number};
 use super::super::body::{Body, Left, Limits, Paper};
 use super::super::preset::{Form, Options, Preset};
 use super::super::seen::render_fixed;
@@ -213,11 +213,16 @@ fn judge(answer: &Answer, records: &Selection, wall_ms: i64) -> Outcome {
     }
 }
 
+/// Codes of one record.
+///
+/// Source: `PutRecordBatchResponseEntry` of the API reference, read 2026-11-25.
+const CODES: [&str; 2] = ["ServiceUnavailableException", "InternalFailure"];
+
 /// The verdict of `{"RecordId":"…"}` or `{"ErrorCode":"…","ErrorMessage":"…"}`. What is wrong with a single record
 /// passes: service, throughput, an internal failure.
 fn of_pack(item: &[u8]) -> Verdict {
-    match reason(item, &["ErrorCode"]) {
-        Some(code) => again(code),
+    match at(item, &["ErrorCode"]) {
+        Some(_) => again(known(item, &["ErrorCode"], &CODES).unwrap_or("ErrorCode")),
         None if at(item, &["RecordId"]).is_some() => Verdict::Accepted,
         None => not_understood(),
     }

@@ -9,7 +9,7 @@ use tapline_core::json;
 use tapline_core::sink::{Outcome, Selection, Verdict};
 use tapline_core::template::{Allow, Template};
 
-use super::super::answer::{again, by_status, not_understood, number, positional, reason};
+use super::super::answer::{again, by_status, not_understood, number, positional, status};
 use super::super::body::{Items, Limits};
 use super::super::document::{Object, Shape};
 use super::super::preset::{Form, Options, Preset};
@@ -110,13 +110,14 @@ fn judge(answer: &Answer, records: &Selection, wall_ms: i64) -> Outcome {
 
 /// The verdict of `{"status":400,"error":"…"}`.
 fn of_item(item: &[u8]) -> Verdict {
-    let Some(status) = number(item, &["status"]) else {
+    let Some(status) = status(item, &["status"]) else {
         return not_understood();
     };
-    let why = || reason(item, &["error"]).unwrap_or_else(|| status.to_string().into());
+    // Why stands in words of the service, which may quote a record.
+    let why = || status.to_string();
     match status {
         200..=299 => Verdict::Accepted,
         429 | 500..=599 => again(why()),
-        _ => Verdict::Rejected(why()),
+        _ => Verdict::Rejected(why().into()),
     }
 }

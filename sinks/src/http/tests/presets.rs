@@ -11,6 +11,7 @@ use super::*;
 use crate::test_world::select;
 
 mod answers;
+mod echo;
 mod limits;
 mod options;
 
@@ -204,6 +205,51 @@ fn another_reader_finds_every_record_in_every_form() {
             .map(|number| format!("{instance}-{number}"))
             .collect();
         assert_eq!(ids, wanted, "{name}");
+    }
+}
+
+/// A record may bring half a character, which strict readers of JSON refuse with the whole text around it.
+#[tokio::test]
+async fn half_a_character_costs_no_other_record_of_a_body() {
+    let halves = || {
+        let rows = [
+            ("function", r#""half \ud83d\n""#, None),
+            (
+                "function",
+                r#"{"message":"\udead","a\ud83d":["\ud83d"],"b":{"c":"\uD83D!"}}"#,
+                None,
+            ),
+            (
+                "function",
+                r#""{\"msg\":\"in text \\ud83d\",\"n\":\"\\udead\"}""#,
+                None,
+            ),
+            ("function", r#""whole \ud83d\ude00 and \\ud83d""#, None),
+        ];
+        let mut batch = test_util::batch_of(&Budget::new(64 << 20), &rows);
+        let attributes = batch.keep(br#""team":"\ud83d""#);
+        batch.records_mut()[1].attributes = attributes;
+        batch
+    };
+    let instance = String::from_utf8_lossy(&test_util::INSTANCE).into_owned();
+    let ids = (0..4).map(|number| format!("{instance}-{number}"));
+    let wanted: std::collections::BTreeSet<String> = ids.collect();
+    for (name, _) in SHOWN {
+        let (_, body) = sent(name, halves()).await;
+        let mut ids = std::collections::BTreeSet::new();
+        read_ids(name, &body, &mut ids);
+        assert_eq!(ids, wanted, "{name}");
+    }
+    for framing in ["ndjson", "json_array"] {
+        let server = Server::start(vec![vec![Take, OK]]).await;
+        let mut sink = plain(&server, &format!("framing = \"{framing}\""));
+        let budget = Budget::new(64 << 20);
+        sink.deliver(&select(halves()), world().call(&budget)).await;
+        let request = String::from_utf8(server.requests().remove(0)).unwrap();
+        let (_, body) = request.split_once("\r\n\r\n").unwrap();
+        let mut ids = std::collections::BTreeSet::new();
+        read_ids(framing, body, &mut ids);
+        assert_eq!(ids, wanted, "{framing}");
     }
 }
 

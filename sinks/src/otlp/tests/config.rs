@@ -57,7 +57,7 @@ fn the_environment_stands_in_for_keys_that_are_not_there_and_the_signal_wins() {
         let sink = sink(text, variables);
         {
             let logs = sink.logs.unwrap();
-            (logs.form, sink.timeout, logs.packer.compresses())
+            (logs.form, sink.timeout, logs.packer.coding())
         }
     };
     let given: Variables = &[
@@ -67,10 +67,10 @@ fn the_environment_stands_in_for_keys_that_are_not_there_and_the_signal_wins() {
         ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "2500"),
     ];
     let ms = |ms| Some(Duration::from_millis(ms));
-    assert_eq!(of("", &[]), (Form::Protobuf, None, true));
-    assert_eq!(of("", given), (Form::Json, ms(2_500), false));
+    assert_eq!(of("", &[]), (Form::Protobuf, None, Some("gzip")));
+    assert_eq!(of("", given), (Form::Json, ms(2_500), None));
     let own = "protocol = \"http/protobuf\"\ncompression = \"gzip\"";
-    assert_eq!(of(own, given), (Form::Protobuf, ms(2_500), true));
+    assert_eq!(of(own, given), (Form::Protobuf, ms(2_500), Some("gzip")));
 }
 
 /// Pairs of name and value of the headers that are the same on every request.
@@ -179,6 +179,10 @@ fn keys_that_cannot_be_are_named() {
         (
             "auth = \"sigv4\"\nprotocol = \"grpc\"\nendpoint = \"https://logs.eu-west-1.amazonaws.com\"",
             "do not take gRPC",
+        ),
+        (
+            "auth = \"sigv4\"\ncompression = \"zstd\"\nendpoint = \"https://logs.eu-west-1.amazonaws.com\"",
+            "do not take zstd",
         ),
         (
             "signals = [\"metrics\"]\nmetrics_endpoint = \"m.example\"",

@@ -71,6 +71,102 @@ async fn gzip_is_declared_and_holds_the_same_request() {
     assert_eq!(unpacked, plain);
 }
 
+/// Unpacked by a decoder that is not the one behind the encoder.
+#[tokio::test]
+async fn zstd_is_declared_and_holds_the_same_request() {
+    let long = "paid ".repeat(200);
+    for protocol in ["http/protobuf", "http/json"] {
+        let with = |compression: &str| {
+            format!("protocol = \"{protocol}\"\ncompression = \"{compression}\"")
+        };
+        let (_, plain) = request(&with("none"), &[&long, "b"]).await;
+        let (got, body) = request(&with("zstd"), &[&long, "b"]).await;
+        let kind = match protocol {
+            "http/json" => "application/json",
+            _ => "application/x-protobuf",
+        };
+        assert_eq!(got, head(kind, "content-encoding: zstd\r\n", body.len()));
+        let mut unpacked = Vec::new();
+        let mut decoder = ruzstd::decoding::StreamingDecoder::new(body.as_slice()).unwrap();
+        decoder.read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain);
+    }
+}
+
+/// A receiver without zstd refuses the request as if the records were wrong; it gets them all the same.
+#[tokio::test]
+async fn a_collector_without_zstd_gets_gzip_from_then_on() {
+    const NO: Step = Say("HTTP/1.1 400 x\r\ncontent-length: 0\r\n\r\n");
+    let long = "paid ".repeat(200);
+    let server = Server::start(vec![vec![Take, NO, Take, TAKEN, Take, TAKEN]]).await;
+    let (mut sink, world) = (to(&server, "compression = \"zstd\""), TestWorld::new());
+    for _ in 0..2 {
+        let outcome = deliver(&mut sink, &world, &[&long]).await;
+        assert_eq!(outcome, Verdict::Accepted.into());
+    }
+    let codings: Vec<bool> = server
+        .requests()
+        .iter()
+        .map(|request| String::from_utf8_lossy(request).contains("content-encoding: zstd"))
+        .collect();
+    assert_eq!(codings, [true, false, false]);
+    let said = world.messages.take();
+    assert_eq!(
+        said,
+        ["the file does not take zstd; it gets gzip from now on"]
+    );
+    // What is refused either way is no matter of compression; and what took zstd once has it.
+    let server = Server::start(vec![vec![Take, NO, Take, NO, Take, TAKEN, Take, NO]]).await;
+    let mut sink = to(&server, "compression = \"zstd\"");
+    let mut verdicts = Vec::new();
+    for _ in 0..3 {
+        verdicts.push(deliver(&mut sink, &world, &[&long]).await.verdict);
+    }
+    let no = || Verdict::Rejected("400".into());
+    assert_eq!(verdicts, [no(), Verdict::Accepted, no()]);
+    assert_eq!(server.requests().len(), 4);
+}
+
+/// AWS's endpoint takes 1 MiB with 26 bytes a record: just under it is sent, just over it is halved before it is sent.
+#[tokio::test]
+async fn a_request_for_aws_keeps_within_its_limit() {
+    let server = Server::start(vec![vec![Take, TAKEN]]).await;
+    let port = server.port;
+    let url = format!("http://logs.eu-west-1.amazonaws.com:{port}/v1/logs");
+    let text = format!("auth = \"sigv4\"\ncompression = \"none\"\nlogs_endpoint = \"{url}\"");
+    let mut sink = sink(&text, &[]);
+    assert_eq!(sink.limits().bytes_max, 512 << 10);
+    let world = TestWorld::new();
+    world.set("AWS_ACCESS_KEY_ID", "key-id");
+    world.set("AWS_SECRET_ACCESS_KEY", "not-a-secret");
+    let (large, small) = ("x".repeat(524_200), "x".repeat(523_900));
+    let outcome = deliver(&mut sink, &world, &[&large, &large]).await;
+    assert_eq!(outcome.verdict, Verdict::TooLarge);
+    assert!(server.requests().is_empty());
+    let outcome = deliver(&mut sink, &world, &[&small, &small]).await;
+    assert_eq!(outcome.verdict, Verdict::Accepted);
+    let body_length = server.requests()[0].len();
+    assert!(
+        (1_046_000..1_048_576).contains(&body_length),
+        "{body_length}"
+    );
+}
+
+/// One record that is larger travels all the same: AWS cuts it rather than us.
+#[tokio::test]
+async fn one_large_record_for_aws_travels_alone() {
+    let server = Server::start(vec![vec![Take, TAKEN]]).await;
+    let port = server.port;
+    let url = format!("http://logs.eu-west-1.amazonaws.com:{port}/v1/logs");
+    let mut sink = sink(&format!("auth = \"sigv4\"\nlogs_endpoint = \"{url}\""), &[]);
+    let world = TestWorld::new();
+    world.set("AWS_ACCESS_KEY_ID", "key-id");
+    world.set("AWS_SECRET_ACCESS_KEY", "not-a-secret");
+    let outcome = deliver(&mut sink, &world, &[&"x".repeat(1_100_000)]).await;
+    assert_eq!(outcome.verdict, Verdict::Accepted);
+    assert_eq!(server.requests().len(), 1);
+}
+
 #[tokio::test]
 async fn what_a_collector_rejects_is_counted_and_said_once() {
     const PARTIAL: Step = Say(

@@ -107,6 +107,15 @@ fn parts(record: &LogRecord) -> (String, String) {
     (body, pairs(&others))
 }
 
+/// Both forms say the same, and a strict reader takes the one in JSON.
+#[test]
+fn half_a_character_is_replaced_in_both_forms() {
+    let record = line(r#"{"message":"\udead","a\ud83d":["\ud83d","\ud83d\ude00"],"b":"\\ud83d"}"#);
+    let (body, attributes) = parts(&record);
+    assert_eq!(body, "s:\u{FFFD}");
+    assert_eq!(attributes, "a\u{FFFD}=[s:\u{FFFD},s:😀],b=s:\\ud83d");
+}
+
 #[test]
 fn the_message_is_the_body_and_the_other_members_are_attributes() {
     let rows = [
