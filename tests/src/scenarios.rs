@@ -6,6 +6,7 @@ mod configuration;
 mod dead_letters;
 mod echoes;
 mod freeze;
+mod hash_key;
 mod healthy;
 mod managed;
 mod memory;

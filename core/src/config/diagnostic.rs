@@ -51,6 +51,8 @@ pub enum Kind {
     Invalid,
     /// Something that this version or build does not have.
     NotBuilt,
+    /// A variable of the environment that is unset, where it can be done without.
+    Unset,
     /// Nothing is wrong, but probably not meant so.
     Advice,
 }
@@ -278,10 +280,10 @@ impl Diagnostics {
         self.errors_count() > 0
     }
 
-    /// Turns unknown keys into errors, as `check` and `TAPLINE_STRICT` want them.
+    /// Turns unknown keys and variables that are unset into errors, as `check` and `TAPLINE_STRICT` want them.
     pub fn strict(&mut self) {
         for diagnostic in &mut self.list {
-            if diagnostic.kind == Kind::UnknownKey {
+            if matches!(diagnostic.kind, Kind::UnknownKey | Kind::Unset) {
                 diagnostic.severity = Severity::Error;
             }
         }
