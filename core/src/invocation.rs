@@ -99,6 +99,8 @@ pub struct Invocations {
     overlapping: bool,
     on_demand: bool,
     seen_first: bool,
+    /// No init runs: it was reported, or an invocation began.
+    init_over: bool,
     ended: u64,
 }
 
@@ -116,13 +118,15 @@ impl Invocations {
     /// Takes in what the platform said.
     pub fn observe(&mut self, event: &PlatformEvent) {
         match event {
-            PlatformEvent::InitStart {
-                suppressed: true, ..
-            } => {
-                self.seen_first = true;
-                // A reset: whatever ran is over.
-                self.end_all();
+            PlatformEvent::InitStart { suppressed, .. } => {
+                self.init_over = false;
+                if *suppressed {
+                    self.seen_first = true;
+                    // A reset: whatever ran is over.
+                    self.end_all();
+                }
             }
+            PlatformEvent::InitReport { .. } => self.init_over = true,
             PlatformEvent::Start { request_id, trace } => {
                 let cold_start = self.on_demand && !self.seen_first;
                 if !self.overlapping {
@@ -130,6 +134,7 @@ impl Invocations {
                     self.end_all();
                 }
                 self.seen_first = true;
+                self.init_over = true;
                 let invocation = self.open(request_id);
                 invocation.done = false;
                 invocation.cold_start = cold_start;
@@ -253,6 +258,15 @@ impl Invocations {
         self.known.iter().rev().find(|known| known.slot == slot)
     }
 
+    /// Whether what a slot stands for still runs, so that more may come of it: an invocation that is known and not
+    /// done, or for [`Slot::NONE`] the init.
+    pub fn running(&self, slot: Slot) -> bool {
+        match self.get(slot) {
+            Some(invocation) => !invocation.done,
+            None => slot == Slot::NONE && !self.init_over,
+        }
+    }
+
     /// Invocations that are remembered.
     pub fn len(&self) -> usize {
         self.known.len()
@@ -332,6 +346,35 @@ mod tests {
         table.observe(&start("c"));
         table.observe(&start("d"));
         assert_eq!(table.ended(), 3, "`c` is over, too");
+    }
+
+    #[test]
+    fn what_runs_outside_of_invocations_is_an_init() {
+        let mut table = Invocations::new(false, true);
+        let init = |suppressed| PlatformEvent::InitStart {
+            init_type: None,
+            suppressed,
+            log_stream: None,
+        };
+        let report = PlatformEvent::InitReport {
+            status: None,
+            duration_ms: None,
+        };
+        assert!(
+            table.running(Slot::NONE),
+            "before the platform's first word"
+        );
+        table.observe(&init(false));
+        assert!(table.running(Slot::NONE));
+        table.observe(&report);
+        assert!(!table.running(Slot::NONE));
+        table.observe(&start("a"));
+        let slot = table.current();
+        assert!(table.running(slot) && !table.running(Slot::NONE));
+        table.observe(&done("a", Status::Success));
+        assert!(!table.running(slot) && !table.running(Slot::NONE));
+        table.observe(&init(true));
+        assert!(table.running(Slot::NONE), "the init after a reset");
     }
 
     #[test]

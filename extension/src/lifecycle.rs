@@ -95,7 +95,7 @@ enum State {
     /// Before the first `next`: records of an early init are gathered, then flushed.
     Gathering { flush_at: Instant, until: Instant },
     /// In `next`. `open`: an invocation that is still running, as far as is known.
-    InNext { open: Option<String> },
+    InNext { open: Option<Open> },
     /// An invocation runs and its end is waited for.
     Running {
         request_id: String,
@@ -106,6 +106,14 @@ enum State {
     Holding { since: Instant, until: Instant },
     /// Everything ends.
     Draining,
+}
+
+/// An invocation that runs while the next event is asked for already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Open {
+    request_id: String,
+    /// When what is there leaves once, in case the function is about to time out; `None` once that is over.
+    race_at: Option<Instant>,
 }
 
 /// The state machine.
@@ -150,7 +158,7 @@ impl Lifecycle {
                 self.gathering_since.get_or_insert(clock.now);
                 // What trails the end of an invocation leaves with it.
                 match self.state {
-                    State::Holding { .. } => self.flushing(Actions::default()),
+                    State::Holding { .. } => self.flushing_all(),
                     _ => Actions::default(),
                 }
             }
@@ -165,7 +173,8 @@ impl Lifecycle {
         let stale = self.stale_at();
         match &self.state {
             State::Gathering { flush_at, .. } => Some(*flush_at),
-            State::InNext { open } => stale.filter(|_| open.is_some() || self.conditions.managed),
+            State::InNext { open: Some(open) } => [open.race_at, stale].into_iter().flatten().min(),
+            State::InNext { open: None } => stale.filter(|_| self.conditions.managed),
             State::Running { race_at, until, .. } => Some(
                 [*race_at, stale]
                     .into_iter()
@@ -203,7 +212,7 @@ impl Lifecycle {
     }
 
     /// Asks for the next event. Running time stops unless something is known to run.
-    fn ask_next(&mut self, open: Option<String>) -> Actions {
+    fn ask_next(&mut self, open: Option<Open>) -> Actions {
         let park = open.is_none() && !self.conditions.managed;
         self.state = State::InNext { open };
         Actions {
@@ -221,6 +230,14 @@ impl Lifecycle {
         }
     }
 
+    /// Nothing runs, and the freezer comes next: what transforms hold back leaves with the rest.
+    fn flushing_all(&mut self) -> Actions {
+        self.flushing(Actions {
+            release: true,
+            ..Actions::default()
+        })
+    }
+
     fn invoke(&mut self, clock: Clock, request_id: &str, deadline_ms: i64) -> Actions {
         let given = Duration::from_millis(
             u64::try_from(deadline_ms.saturating_sub(clock.wall_ms)).unwrap_or(0),
@@ -233,8 +250,12 @@ impl Lifecycle {
         if !self.conditions.subscribed {
             return self.ask_next(None);
         }
+        let race_at = clock.now + given.saturating_sub(flush::race(&self.conditions.flush, given));
         if !flush::holds(self.conditions.flush.strategy) || !self.signal {
-            let open = done.is_none().then(|| request_id.to_owned());
+            let open = done.is_none().then(|| Open {
+                request_id: request_id.to_owned(),
+                race_at: Some(race_at),
+            });
             let actions = self.ask_next(open);
             return if self.flush_in_background(clock.now) {
                 self.flushing(actions)
@@ -248,10 +269,7 @@ impl Lifecycle {
             None => {
                 self.state = State::Running {
                     request_id: request_id.to_owned(),
-                    race_at: Some(
-                        clock.now
-                            + given.saturating_sub(flush::race(&self.conditions.flush, given)),
-                    ),
+                    race_at: Some(race_at),
                     until,
                 };
                 Actions::default()
@@ -276,10 +294,11 @@ impl Lifecycle {
                 let until = *until;
                 self.hold_from(clock, time_ms, until)
             }
-            State::InNext { open: Some(open) } if open == request_id => {
+            State::InNext { open: Some(open) } if open.request_id == request_id => {
                 // Nothing runs any more, and `next` was asked for long ago: the freezer comes.
                 self.state = State::InNext { open: None };
                 let actions = Actions {
+                    release: true,
                     park: !self.conditions.managed,
                     ..Actions::default()
                 };
@@ -305,14 +324,17 @@ impl Lifecycle {
         let passed = Duration::from_millis(u64::try_from(passed_ms).unwrap_or(0));
         let until = until.min(clock.now + self.conditions.flush.max_hold.saturating_sub(passed));
         if until <= clock.now {
-            let actions = self.ask_next(None);
-            return self.flushing(actions);
+            let next = self.ask_next(None);
+            return Actions {
+                release: true,
+                ..self.flushing(next)
+            };
         }
         self.state = State::Holding {
             since: clock.now,
             until,
         };
-        self.flushing(Actions::default())
+        self.flushing_all()
     }
 
     fn settled(&mut self) -> Actions {
@@ -333,7 +355,7 @@ impl Lifecycle {
                     since: now,
                     until: *until,
                 };
-                self.flushing(Actions::default())
+                self.flushing_all()
             }
             State::Holding { until, .. } if now >= *until => self.settled(),
             State::Running {
@@ -341,16 +363,19 @@ impl Lifecycle {
             } if now >= *until => {
                 // The function is about to time out, or its signal was lost: this is the one time that it is paid for.
                 self.signal = false;
-                let open = Some(std::mem::take(request_id));
-                let actions = self.ask_next(open);
+                let open = Open {
+                    request_id: std::mem::take(request_id),
+                    race_at: None,
+                };
+                let actions = self.ask_next(Some(open));
                 self.flushing(actions)
             }
-            State::Running { race_at, .. } if race_at.is_some_and(|at| now >= at) => {
+            State::Running { race_at, .. }
+            | State::InNext {
+                open: Some(Open { race_at, .. }),
+            } if race_at.is_some_and(|at| now >= at) => {
                 *race_at = None;
-                self.flushing(Actions {
-                    release: true,
-                    ..Actions::default()
-                })
+                self.flushing_all()
             }
             State::Running { .. } | State::InNext { .. } if stale => {
                 self.flushing(Actions::default())

@@ -111,7 +111,9 @@ impl<'a, 'c> Builder<'a, 'c> {
             _ => Origin::Unknown,
         };
         self.join(&mut record, own);
-        if let (Origin::Function, Some(level)) = (record.origin, record.level) {
+        // A crash is told apart from the end of its invocation, or in its place.
+        let tells = record.origin == Origin::Function || kind == b"platform.fault";
+        if let (true, Some(level)) = (tells, record.level) {
             self.context
                 .invocations
                 .observe_level(record.invocation, level);

@@ -43,9 +43,13 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Reads the value at `record`; one that is no object (`platform.fault` has text) has no fields.
+    /// Reads the value at `record`. Text has no field but the request id that it begins with.
     pub fn read(bytes: &[u8], record: Range<usize>) -> Fields {
         let mut fields = Fields::default();
+        if bytes.get(record.start) == Some(&b'"') {
+            fields.request_id = fault_id(bytes, record);
+            return fields;
+        }
         for (key, value) in json::members(bytes, record) {
             let raw = &bytes[value.clone()];
             match &*json::unescape(&bytes[key]) {
@@ -188,7 +192,8 @@ impl Fields {
     /// missing counts as good, as older schema versions leave it out.
     ///
     /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>, "System log
-    /// level event mapping", read 2026-11-23.
+    /// level event mapping", read 2026-11-23. That has no `platform.fault`, which tells that a process of the environment
+    /// crashed: an error, since no invocation survives it.
     pub fn level(&self, kind: &[u8]) -> Option<Level> {
         let good = self
             .status
@@ -210,10 +215,25 @@ impl Fields {
                 Some(_) => Level::Warn,
             },
             b"logsDropped" => Level::Warn,
+            b"fault" => Level::Error,
             _ => return None,
         };
         Some(level)
     }
+}
+
+/// The request id that the text of a `platform.fault` begins with:
+/// `"RequestId: 5e2f9b64-… Error: Runtime exited with error: signal: killed\nRuntime.ExitError"`.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-logs-api.html>, read 2026-11-23.
+fn fault_id(bytes: &[u8], text: Range<usize>) -> Option<Range<usize>> {
+    const BEFORE: &[u8] = b"RequestId: ";
+    let inside = json::string_inside(&bytes[text.clone()])?;
+    let rest = inside.strip_prefix(BEFORE)?;
+    let ends = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'-';
+    let length = rest.iter().position(ends).unwrap_or(rest.len());
+    let start = text.start + 1 + BEFORE.len();
+    is_request_id(&rest[..length]).then_some(start..start + length)
 }
 
 /// The span `extensionOverhead` of a list: its start in milliseconds since 1970, and how long it took.

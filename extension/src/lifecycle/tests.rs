@@ -193,7 +193,48 @@ fn strategies_without_a_hold_ask_for_the_next_event_at_once() {
             "the staleness bound while it runs"
         );
         assert!(machine.step(at(20_100), done("a", 20_100)).park);
+        assert_eq!(machine.wake_at(), None, "no deadline of what is over");
     }
+}
+
+/// The function hangs until its timeout: what transforms hold back leaves before it, once, and nothing was held for it.
+#[test]
+fn strategies_without_a_hold_let_go_of_what_is_held_before_a_deadline() {
+    for strategy in [Strategy::Periodic, Strategy::Continuous] {
+        let mut machine = machine(|conditions| conditions.flush.strategy = strategy);
+        machine.step(at(0), invoke("a", 3_000));
+        let race = 3_000 - 300 - 500;
+        assert_eq!(
+            machine.wake_at(),
+            Some(at(race).now),
+            "margin and max_hold before the deadline"
+        );
+        let under = machine.step(at(race - 1), Event::Tick);
+        assert_eq!(under, Actions::default(), "just under");
+        let let_go = machine.step(at(race), Event::Tick);
+        assert!(let_go.release && let_go.flush && !let_go.next && !let_go.park);
+        assert_eq!(machine.wake_at(), None, "once");
+        assert!(machine.step(at(3_100), invoke("b", 63_100)).next);
+        assert_eq!(machine.wake_at(), Some(at(62_100).now));
+    }
+}
+
+/// Lines that trail the end of an invocation, and those of an early init, belong to no invocation that will end: with
+/// the freezer ahead, nothing that transforms hold back may wait for its own time.
+#[test]
+fn nothing_is_held_back_once_nothing_runs() {
+    let mut held = machine(|_| {});
+    held.step(at(0), invoke("a", 3_000));
+    assert!(held.step(at(50), done("a", 50)).release);
+    assert!(held.step(at(60), Event::Arrived).release);
+    let mut late = machine(|_| {});
+    late.step(at(0), invoke("a", 3_000));
+    assert!(late.step(at(900), done("a", 100)).release);
+    let mut background = machine(|conditions| conditions.flush.strategy = Strategy::Periodic);
+    background.step(at(0), invoke("a", 3_000));
+    assert!(background.step(at(50), done("a", 50)).release);
+    let mut early = machine(|conditions| conditions.early_init = true);
+    assert!(early.step(at(250), Event::Tick).release);
 }
 
 /// Provisioned concurrency: minutes may pass before the first invocation, so init records leave before `next`.

@@ -94,8 +94,25 @@ async fn only_the_invocation_that_failed_is_kept() {
 /// Its lines are there before that, in case nobody is told of the end; those of the others are not.
 #[tokio::test]
 async fn the_lines_before_a_timeout_are_kept() {
+    let ends = lines_before_a_timeout("adaptive").await;
+    let sampled = ends.iter().map(|ledger| ledger.of("out", "sampled"));
+    assert_eq!(sampled.sum::<u64>(), 10);
+}
+
+/// The same where no invocation is held, and its end is only told by telemetry.
+#[tokio::test]
+async fn the_lines_before_a_timeout_are_kept_without_a_hold() {
+    for strategy in ["periodic", "continuous"] {
+        let ends = lines_before_a_timeout(strategy).await;
+        let sampled = ends.iter().map(|ledger| ledger.of("out", "sampled"));
+        assert_eq!(sampled.sum::<u64>(), 10, "{strategy}");
+    }
+}
+
+async fn lines_before_a_timeout(strategy: &str) -> Vec<Ledger> {
     let backend = FakeBackend::start(Answer::OK);
-    let config = format!("{FAILED}{}", backend.sink("out"));
+    let flush = format!("[flush]\nstrategy = \"{strategy}\"\n");
+    let config = format!("{flush}{FAILED}{}", backend.sink("out"));
     let mut life = Scenario::new(&config)
         .on(|platform| platform.timeout = Duration::from_secs(3))
         .begin()
@@ -120,13 +137,8 @@ async fn the_lines_before_a_timeout_are_kept() {
     end.assert_unharmed();
     let lines = backend.lines();
     assert_eq!(of(&lines, &hung).len(), 5, "{lines:?}");
-    let sampled: u64 = end
-        .ledgers
-        .iter()
-        .map(|ledger| ledger.of("out", "sampled"))
-        .sum();
-    assert_eq!(sampled, 10);
     backend.finish();
+    end.ledgers
 }
 
 /// An invocation of 4 s, lines that wait for 1 s at most, and an `interval` of 1 s.

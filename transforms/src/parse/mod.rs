@@ -6,7 +6,8 @@
 //! invocations between them change nothing, and any other record of the same invocation ends the join. What runtimes
 //! write into one record with `\r` gets its line breaks back.
 //!
-//! A trace that may go on in the next POST is held for `wait`, at most until its invocation is done.
+//! A trace that may go on in the next POST is held for `wait`, at most until its invocation is done; one that comes
+//! outside of an invocation only while an init runs.
 //!
 //! With `format`, text becomes a JSON object of its fields. What cannot be read stays as it is and counts as
 //! `unparsed`. Level and request id of a record that had none are taken from what was read.
@@ -373,12 +374,10 @@ impl Parse {
         let mut leaving = Vec::new();
         let mut at = 0;
         while let Some(open) = self.open.get_mut(at) {
-            let running = match context.invocations.get(open.invocation) {
-                Some(invocation) => !invocation.done,
-                None => open.invocation == Slot::NONE,
-            };
-            let waits =
-                running && !self.wait.is_zero() && (asked || open.may_go_on(batch, context));
+            // Behind the end of everything there is no time to wait in: the environment is about to be frozen.
+            let waits = context.invocations.running(open.invocation)
+                && !self.wait.is_zero()
+                && (asked || open.may_go_on(batch, context));
             match open.place {
                 _ if !waits => {
                     self.close(at, batch, context, output);

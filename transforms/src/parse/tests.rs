@@ -237,6 +237,22 @@ fn what_is_held_comes_out_in_time() {
     assert_eq!(bench.out, [TRACE[..3].join("\n")]);
 }
 
+/// A trace that comes behind the end of its invocation, with the freezer ahead: running time stops there, so that a wait
+/// would last until the next invocation, hours later, or for ever. In an init the rest may be on its way.
+#[test]
+fn a_trace_behind_the_end_of_its_invocation_is_not_held() {
+    let mut bench = Bench::new("");
+    bench.post(&[("", TRACE[0]), ("", TRACE[1])]);
+    assert_eq!(bench.transform.holding().held, 1, "an init runs");
+    let mut bench = Bench::new("");
+    bench.start("a");
+    bench.post(&[("a", "line")]);
+    bench.done("a");
+    bench.post(&[("", TRACE[0]), ("", TRACE[1])]);
+    assert_eq!(bench.transform.holding().held, 0);
+    assert_eq!(bench.out, ["line", &TRACE[..2].join("\n")]);
+}
+
 #[test]
 fn without_a_wait_nothing_is_held() {
     let mut bench = Bench::new("wait = '0s'");

@@ -105,7 +105,11 @@ fn level_and_request_id_are_found_in_text_and_in_json_of_every_runtime() {
         ("\"record\":null", None, ""),
         ("step done", Some(Level::Info), ID),
         ("platform.someFutureEvent", None, ID),
-        ("platform.fault", None, ""),
+        (
+            "platform.fault",
+            Some(Level::Error),
+            "91d0f2aa-6b5e-4d0c-8a7b-2233445566ff",
+        ),
         ("platform.telemetrySubscription", Some(Level::Info), ""),
         ("platform.logsDropped", Some(Level::Warn), ""),
         ("LaunchError", Some(Level::Warn), ""),
