@@ -171,7 +171,12 @@ impl Line {
         for (at, c) in source.text[line.clone()].char_indices() {
             let at = line.start + at;
             if at >= span.end {
-                caret_end.get_or_insert(cells.len());
+                let end = if at < masked_until {
+                    ellipsis + 1
+                } else {
+                    cells.len()
+                };
+                caret_end.get_or_insert(end);
             }
             if at >= span.start {
                 // Inside a masked value the caret stands under its ellipsis.

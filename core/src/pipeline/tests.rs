@@ -504,7 +504,8 @@ fn records_wait_for_a_secret_in_front_of_all_stages_and_count_as_in_flight() {
 /// Failed, too late, the end of everything, too little memory, too many batches, too many bytes for a queue.
 #[test]
 fn records_do_not_wait_for_a_secret_without_bounds() {
-    let go: [(&str, fn(&Bench, &mut Pipeline, &Late)); 6] = [
+    type Go = fn(&Bench, &mut Pipeline, &Late);
+    let go: [(&str, Go); 6] = [
         ("it cannot be read", |bench, pipeline, secret| {
             secret.fail();
             pipeline.expire(&bench.context());

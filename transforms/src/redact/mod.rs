@@ -459,7 +459,10 @@ fn key_rules(reader: &Reader<'_>) -> Option<Keys> {
     for key in reader.list_of_text("keys")? {
         let part_is_empty = key.value.split('.').any(str::is_empty);
         if part_is_empty || key.value == "*" {
-            let message = format!("{} is no key", reader.quote(&key));
+            let message = match key.value.is_empty() {
+                true => "an empty text is no key".to_owned(),
+                false => format!("{} is no key", reader.quote(&key)),
+            };
             let help = "write a name, a glob such as `*_token`, or a path such as `user.ssn`, without a dot before it";
             reader.error(key.span.clone(), message, help);
             sound = false;
