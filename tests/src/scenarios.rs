@@ -7,6 +7,7 @@ mod dead_letters;
 mod echoes;
 mod four_sinks;
 mod freeze;
+mod hash_key;
 mod healthy;
 mod managed;
 mod memory;

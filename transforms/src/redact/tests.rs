@@ -2,7 +2,7 @@
 //! parts, so that no scanner takes them for real ones.
 
 use super::*;
-use crate::test_kit::{HASH_KEY, Kit, attributes as rendered, made, problems, value};
+use crate::test_kit::{Kit, attributes as rendered, made, problems, value};
 
 mod canary;
 mod gate;
@@ -179,8 +179,8 @@ fn each_action_leaves_what_it_says() {
     );
 }
 
-/// The first 8 bytes of HMAC-SHA-256 of 4111111111111111 with [`HASH_KEY`].
-const GOLDEN_HASH: &str = "7b7e6cb2715c7b1c";
+/// The first 8 bytes of HMAC-SHA-256 of 4111111111111111 with [`HASH_KEY`](crate::test_kit::HASH_KEY).
+pub(super) const GOLDEN_HASH: &str = "7b7e6cb2715c7b1c";
 
 #[test]
 fn partial_masks_short_matches_whole() {
@@ -436,5 +436,4 @@ fn every_rule_and_group_can_be_chosen() {
     ] {
         made(&KIND, &format!("rules = ['{name}']"));
     }
-    assert_eq!(HASH_KEY.len(), HASH_KEY_BYTES_MIN);
 }
