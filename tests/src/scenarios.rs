@@ -7,6 +7,7 @@ mod dead_letters;
 mod echoes;
 mod freeze;
 mod healthy;
+mod leaks;
 mod managed;
 mod memory;
 mod parsing;
