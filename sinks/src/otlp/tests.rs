@@ -13,7 +13,8 @@
 //! | 64 MiB | cannot be reached: a request holds 1 MiB, or one record of 8 |
 //! | severities, X-Ray headers, times and durations | `encoding`, `observations`, and `core`, which reads levels and headers |
 //! | delta and cumulative metrics, clocks that go back | `observations` |
-//! | own CA, `INSECURE` over https | the TLS of all sinks in `shared`; with a scheme the variable is not read, see `config` |
+//! | own CA, certificates of the client | `mutual_tls`; the TLS of all sinks in `shared` |
+//! | `INSECURE` over https | with a scheme the variable is not read, see `config` |
 use tapline_core::budget::Budget;
 use tapline_core::config::{Context, Document};
 use tapline_core::sink::Verdict;
@@ -31,6 +32,7 @@ mod answers;
 mod config;
 mod delivery;
 mod encoding;
+mod mutual_tls;
 mod observations;
 mod replies;
 
