@@ -9,6 +9,7 @@ mod four_sinks;
 mod freeze;
 mod hash_key;
 mod healthy;
+mod leaks;
 mod managed;
 mod memory;
 mod parsing;

@@ -82,6 +82,26 @@ fn json_behind_a_prefix_and_broken_json_are_searched_by_key() {
     assert!(!redacted(config, &raw).contains("abc"));
 }
 
+/// Loggers escape what is no ASCII; a record that was cut off is no JSON, but its parts are.
+#[test]
+fn an_escaped_key_in_broken_json_takes_the_json_behind_it() {
+    let config = "keys = ['contraseña', 'password']";
+    for text in [
+        r#"{"contrase\u00f1a": {"x": "hunter2"}, "b": "cut o"#,
+        r#"{"contrase\u00f1a": ["hunter2"], "b": "cut o"#,
+        r#"{"contrase\u00f1a": [1, {"x": "hunter2"}, {"x": 1}], "b": "cut o"#,
+        r#"{"p\u0061ssword":[1,{"x":1},{"x":"hunter2"},{"x"#,
+        r#"{"password": "a\\b", "contrase\u00f1a": {"x": "hunter2"}, "b": "cut o"#,
+    ] {
+        let raw = serde_json::to_string(text).unwrap();
+        let out = redacted(config, &raw);
+        assert!(
+            !out.contains("hunter2") && out.contains("[KEY]"),
+            "{text} -> {out}"
+        );
+    }
+}
+
 #[test]
 fn keys_take_any_value_at_any_depth_and_in_any_case() {
     let config = "keys = ['password', '*_token', 'user.ssn', 'schlüssel']";

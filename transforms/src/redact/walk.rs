@@ -427,7 +427,11 @@ impl Walker<'_> {
                 .iter()
                 .take_while(|found| found.end <= segment.start);
             let until = next + before.count();
-            self.part(edited, at..segment.start, &found[next..until], place);
+            if self.part(edited, at..segment.start, &found[next..until], place, true) {
+                // What it hid may go on in the JSON, as the value of a key does.
+                edited.instead(segment.start..cut);
+                return;
+            }
             next = until
                 + found[until..]
                     .iter()
@@ -442,27 +446,30 @@ impl Walker<'_> {
             }
             at = segment.end;
         }
-        self.part(edited, at..cut, &found[next..], place);
+        self.part(edited, at..cut, &found[next..], place, false);
     }
 
-    /// A part of a text that is no JSON. Where something hides behind escapes of its own, all of it goes.
+    /// A part of a text that is no JSON. Where something hides behind escapes of its own, all of it goes; tells whether
+    /// it did. `leads` says that JSON follows.
     fn part(
         &mut self,
         edited: &mut Edited<'_>,
         range: Range<usize>,
         found: &[Match],
         place: Place<'_>,
-    ) {
+        leads: bool,
+    ) -> bool {
         let source = edited.source;
         let text = &source[range.clone()];
         let escapes = memchr::memchr(b'\\', text).is_some();
         if found.is_empty() {
-            if escapes && let Some(rule) = self.escaped(text, place.link) {
+            if escapes && let Some(rule) = self.hides(text, place.link, leads) {
                 self.counts[rule] += 1;
                 let id = &self.scanner.rules()[rule].id;
                 action::write(Action::Label, id, b"", None, edited.instead(range));
+                return true;
             }
-            return;
+            return false;
         }
         edited.instead(range.start..range.start);
         let mark = edited.out.len();
@@ -479,18 +486,36 @@ impl Walker<'_> {
             );
         }
         if !escapes {
-            return;
+            return false;
         }
         edited.instead(range.end..range.end);
         let rest = edited.out.split_off(mark);
-        match self.escaped(&rest, place.link) {
-            None => edited.out.extend_from_slice(&rest),
+        match self.hides(&rest, place.link, leads) {
+            None => {
+                edited.out.extend_from_slice(&rest);
+                false
+            }
             Some(rule) => {
                 self.counts[rule] += 1;
                 let id = &self.scanner.rules()[rule].id;
                 action::write(Action::Label, id, b"", None, &mut edited.out);
+                true
             }
         }
+    }
+
+    /// A rule that finds something in the unescaped forms of a part of a text. A key whose value would be the JSON that
+    /// follows finds a value behind it.
+    fn hides(&mut self, part: &[u8], path: Option<&Link<'_>>, leads: bool) -> Option<usize> {
+        if !leads || !part.trim_ascii_end().ends_with(b":") {
+            return self.escaped(part, path);
+        }
+        let mut whole = self.scratch.take();
+        whole.extend_from_slice(part);
+        whole.extend_from_slice(b"\"x\"");
+        let rule = self.escaped(&whole, path);
+        self.scratch.give_back(whole);
+        rule
     }
 }
 
