@@ -44,7 +44,7 @@ use crate::shared::headers::{self, AUTH_FIELDS};
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::late::LateHeaders;
 use crate::shared::signed::Signed;
-use crate::shared::tls::{self, TLS_FIELDS};
+use crate::shared::tls::{self, StandIns, TLS_FIELDS};
 use crate::shared::url;
 use encode::{Encoded, Encoder};
 use plan::Plan;
@@ -217,7 +217,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let late = LateHeaders::default().of_headers(reader).of_auth(reader);
     let limits = read_batch(reader);
     let connect_timeout = reader.duration("connect_timeout");
-    let tls = tls::read(reader, || None);
+    let tls = tls::read(reader, StandIns::default());
     let plan = Plan::read(reader, build.names);
     let url = match own_url {
         Some(url) => url,

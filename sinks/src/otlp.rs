@@ -10,6 +10,7 @@
 //! - 2xx: accepted, but for as many as `partial_success` says were rejected.
 //! - 429, 502, 503, 504: tried again, not before `Retry-After` (seconds or a date).
 //! - 413: sent again in two halves; one record alone is rejected.
+//! - 401, 403, 404: denied, and the records are kept: they speak of credentials and of the address.
 //! - other statuses, 500 and redirects too: rejected, with the status as reason, as the protocol asks.
 //! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again.
 //!
@@ -156,7 +157,8 @@ const FIELDS: Fields = &[
         kind: FieldKind::Table(TLS_FIELDS),
         default: "{}",
         required: false,
-        doc: "Whom to trust. Without `ca`, `OTEL_EXPORTER_OTLP_CERTIFICATE`.",
+        doc: "Whom to trust, and who connects. Without `ca`, `OTEL_EXPORTER_OTLP_CERTIFICATE`; without `cert` and `key`, \
+              `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and `OTEL_EXPORTER_OTLP_CLIENT_KEY`.",
     },
 ];
 

@@ -335,7 +335,9 @@ def check_refused(tapline, folder):
     stand_in = CloudWatch(folder, groups=())
     ledger, said, _ = run(tapline, folder, stand_in, source, expect=1)
     stand_in.stop()
-    assert ledger["sinks"]["out"]["delivered"] == 0 and not stand_in.requests, ledger
+    sink = ledger["sinks"]["out"]
+    assert sink["delivered"] == 0 and sink["dropped"]["denied"] >= 500 and not stand_in.requests, ledger
+    assert said.count("make the log group and the stream") == 1, said
     assert set(stand_in.refused) == {"ResourceNotFoundException"}, stand_in.refused
     print("sigv4: a wrong secret and a missing group are told, and counted")
 

@@ -5,6 +5,7 @@ mod command_line;
 mod configuration;
 mod dead_letters;
 mod echoes;
+mod four_sinks;
 mod freeze;
 mod healthy;
 mod managed;

@@ -428,6 +428,42 @@ async fn a_thaw_or_a_long_rest_wants_a_new_connection() {
     assert_eq!(connects, [1, 1, 2, 2, 3]);
 }
 
+/// A pause of a second or more, short of the one after which a connection is given up: it looks alive, and nothing comes
+/// back on it. A fresh one takes its place well within a hold; after a shorter pause it is waited for.
+#[tokio::test]
+async fn a_connection_that_keeps_silent_after_a_pause_is_replaced() {
+    for (pause_ms, connects, accepted) in [(1_000, 2, true), (999, 1, false)] {
+        let server = Server::start(vec![vec![Take, OK, Take, Hang], vec![Take, OK]]).await;
+        let (world, mut sink) = (TestWorld::new(), plain(&server, ""));
+        assert_eq!(deliver(&mut sink, &world).await, Verdict::Accepted);
+        world.wall_ms.set(world.wall_ms.get() + pause_ms);
+        let within = Duration::from_millis(450);
+        let delivered = tokio::time::timeout(within, deliver(&mut sink, &world)).await;
+        assert_eq!(delivered.ok(), accepted.then_some(Verdict::Accepted));
+        assert_eq!(world.connects.get(), connects);
+    }
+}
+
+/// A destination that takes its time is not doubted for that, once it is known, and one byte is an answer.
+#[tokio::test]
+async fn a_destination_that_is_slow_after_a_pause_gets_a_request_once() {
+    let slow = Drip(
+        "HTTP/1.1 200 OK\r\nx-slow: abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\r\ncontent-length: 0\r\n\r\n",
+    );
+    let late = Wait(120);
+    let much_later = Wait(350);
+    let script = vec![
+        Take, OK, Take, slow, Take, late, OK, Take, much_later, OK, Take, OK,
+    ];
+    let server = Server::start(vec![script]).await;
+    let (world, mut sink) = (TestWorld::new(), plain(&server, ""));
+    for _ in 0..5 {
+        world.wall_ms.set(world.wall_ms.get() + 4_000);
+        assert_eq!(deliver(&mut sink, &world).await, Verdict::Accepted);
+    }
+    assert_eq!((world.connects.get(), server.requests().len()), (1, 5));
+}
+
 #[tokio::test]
 async fn a_call_that_was_dropped_leaves_nothing_half_used() {
     let hanging = vec![Take, Say("HTTP/1.1 2"), Hang];

@@ -107,6 +107,8 @@ pub(super) fn meaning(answer: &Answer, sent: usize, wall_ms: i64) -> Meaning {
             };
         }
         413 => (Verdict::TooLarge, None),
+        // They speak of credentials, permissions and the address, not of the records: those stay.
+        401 | 403 | 404 => (Verdict::Denied { why: word().into() }, None),
         429 | 502 | 503 | 504 => {
             let after = answer.headers.get(RETRY_AFTER);
             let verdict = Verdict::Retry {

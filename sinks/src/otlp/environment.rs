@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use tapline_core::config::Reader;
+use tapline_core::config::{Reader, Secret};
 
 use crate::shared::headers;
+use crate::shared::tls::Identity;
 
 /// What is sent: each signal has variables of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,27 @@ pub(super) fn timeout(reader: &Reader<'_>, signal: Signal) -> Option<Duration> {
             None
         }
     }
+}
+
+/// `CLIENT_CERTIFICATE` and `CLIENT_KEY`: who connects. One without the other is warned about and not used.
+pub(super) fn identity(reader: &Reader<'_>, signal: Signal) -> Option<Identity> {
+    let cert = find(reader, signal, "CLIENT_CERTIFICATE");
+    let key = find(reader, signal, "CLIENT_KEY");
+    let (alone, missing) = match (cert, key) {
+        (Some(cert), Some(key)) => {
+            return Some(Identity {
+                cert: (cert.name, cert.value),
+                key: (key.name, Secret::new(key.value)),
+            });
+        }
+        (Some(cert), None) => (cert.name, "CLIENT_KEY"),
+        (None, Some(key)) => (key.name, "CLIENT_CERTIFICATE"),
+        (None, None) => return None,
+    };
+    let message = format!("`{alone}` is of no use without the other half, and is not used");
+    let help = format!("set `OTEL_EXPORTER_OTLP_{missing}` too");
+    reader.warning(reader.header(), message, help);
+    None
 }
 
 /// `HEADERS`: `name=value,name=value`, values percent-encoded. What cannot be a header is warned about, without its

@@ -21,7 +21,7 @@ use crate::shared::late::LateHeaders;
 use crate::shared::packer::{Packed, Packer};
 use crate::shared::signed::Signed;
 use crate::shared::sigv4::Scope;
-use crate::shared::tls::{self, Tls};
+use crate::shared::tls::{self, StandIns, Tls};
 use crate::shared::url::{self, Url};
 use crate::zstd;
 
@@ -107,6 +107,10 @@ fn refused_by_aws(answer: &Answer, wall_ms: i64) -> Option<Verdict> {
         Remedy::Wait => Some(verdict_of_wait(&fault, answer, wall_ms)),
         Remedy::SignAnew | Remedy::Allow => {
             let line = "allow the function's role to write to the endpoint";
+            Some(denied(&fault, line))
+        }
+        Remedy::Refused if fault.code == "ResourceNotFoundException" => {
+            let line = "make the log group and the stream that its headers name";
             Some(denied(&fault, line))
         }
         Remedy::Refused => None,
@@ -374,11 +378,18 @@ fn read_coder(reader: &Reader<'_>, signal: Signal) -> Option<Coder> {
 }
 
 fn read_tls(reader: &Reader<'_>, signal: Signal) -> Option<Tls> {
-    let from_environment = || {
-        let found = environment::find(reader, signal, "CERTIFICATE")?;
-        Some(found.value.into())
+    let ca = environment::find(reader, signal, "CERTIFICATE");
+    let own = reader
+        .table("tls")
+        .is_some_and(|tls| tls.has("cert") || tls.has("key"));
+    let stand_ins = StandIns {
+        ca: ca.map(|found| found.value.into()),
+        identity: match own {
+            true => None,
+            false => environment::identity(reader, signal),
+        },
     };
-    tls::read(reader, from_environment)
+    tls::read(reader, stand_ins)
 }
 
 /// What each record counts for beside its own bytes, at AWS's endpoint for logs.

@@ -3,6 +3,7 @@
 //! - CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS: tried again; RESOURCE_EXHAUSTED only
 //!   where the server says when. Not before the delay of a `RetryInfo`.
 //! - a message that is larger than the server takes: sent again in two halves.
+//! - UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED: denied, as 401, 403 and 404 are over HTTP.
 //! - any other status: rejected, with its name as reason.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/otlp/#failures> and
@@ -121,6 +122,7 @@ impl Reply {
             8 | 11 if is_too_large(&words) => Verdict::TooLarge,
             1 | 4 | 10 | 11 | 14 | 15 => retry(name, delay),
             8 if delay.is_some() => retry(name, delay),
+            7 | 12 | 16 => Verdict::Denied { why: name.into() },
             _ => {
                 let remark = Remark::Refused(name.to_owned(), words);
                 return Meaning {

@@ -8,12 +8,13 @@
 //! | which statuses are tried again, `Retry-After` | `answers`; over gRPC `replies` |
 //! | partial success in every form | `answers`, `replies`, `delivery`, `check_partial` |
 //! | a large answer cut off | not here: the client's limits are tested with it, in `http` |
-//! | a trailers-only reply, a stream that breaks off | `replies`; GOAWAY only by `is_open` of the client, which h2 itself tests |
+//! | GOAWAY, RST_STREAM, trailers-only replies, windows, messages over 4 MiB, a freeze | `grpc/tests.rs`, with a server of h2; codes `replies` |
 //! | no empty request, one resource | `observations`, `encoding`, and the server of `check.py`, which refuses an empty one |
 //! | 64 MiB | cannot be reached: a request holds 1 MiB, or one record of 8 |
 //! | severities, X-Ray headers, times and durations | `encoding`, `observations`, and `core`, which reads levels and headers |
 //! | delta and cumulative metrics, clocks that go back | `observations` |
-//! | own CA, `INSECURE` over https | the TLS of all sinks in `shared`; with a scheme the variable is not read, see `config` |
+//! | own CA, certificates of the client | `mutual_tls`; the TLS of all sinks in `shared` |
+//! | `INSECURE` over https | with a scheme the variable is not read, see `config` |
 use tapline_core::budget::Budget;
 use tapline_core::config::{Context, Document};
 use tapline_core::sink::Verdict;
@@ -31,6 +32,7 @@ mod answers;
 mod config;
 mod delivery;
 mod encoding;
+mod mutual_tls;
 mod observations;
 mod replies;
 

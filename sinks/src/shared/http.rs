@@ -24,8 +24,9 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use tapline_core::sink::{Call, Verdict};
-use tapline_core::world::{Instant, Stream, World, before};
+use tapline_core::world::{Stream, World, before};
 
+use super::doubt::{Used, Usual, unless_silent};
 use super::io::Io;
 use super::late::LateHeaders;
 use super::proxy::{self, Proxy};
@@ -57,6 +58,7 @@ pub(crate) struct Client {
     /// For a proxy that is spoken to by TLS itself.
     proxy_tls: Tls,
     kept: Option<Live>,
+    usual: Usual,
     answer_bytes_max: usize,
     late: LateHeaders,
 }
@@ -153,6 +155,7 @@ impl Client {
             proxy_tls: tls.without_identity(),
             tls,
             kept: None,
+            usual: Usual::default(),
             answer_bytes_max: ANSWER_BYTES_MAX,
             late: LateHeaders::default(),
         }
@@ -192,7 +195,8 @@ impl Client {
     }
 
     /// A request that fails on a kept connection before any byte of an answer is sent once more, at once, on a fresh
-    /// one: the destination had most likely closed it while it rested.
+    /// one: the destination had most likely closed it while it rested. So is one that nobody answers after a rest, see
+    /// [`super::doubt`].
     async fn send_as_is(
         &mut self,
         call: &Call<'_>,
@@ -201,11 +205,15 @@ impl Client {
         let kept = self.take_kept(call.world).await;
         let resent = kept.is_some();
         if let Some(live) = kept {
-            match self.exchange(live, call, outgoing).await {
-                Err(Failure {
+            let patience = self.usual.patience(&live.used, outgoing.body.len(), call);
+            let received = live.received.clone();
+            let exchange = self.exchange(live, call, outgoing);
+            match unless_silent(call.world, patience, &received, exchange).await {
+                None
+                | Some(Err(Failure {
                     answered: false, ..
-                }) => {}
-                answer => return answer,
+                })) => {}
+                Some(answer) => return answer,
             }
         }
         let live = self.connect(call.world).await?;
@@ -216,7 +224,7 @@ impl Client {
     /// The kept connection, where it is probably still good.
     async fn take_kept(&mut self, world: &dyn World) -> Option<Live> {
         let mut live = self.kept.take()?;
-        let fresh = live.thaws == world.thaws() && world.now().since(live.used) <= IDLE_MAX;
+        let fresh = live.thaws == world.thaws() && live.used.running(world) <= IDLE_MAX;
         (fresh && live.is_open().await).then_some(live)
     }
 
@@ -256,7 +264,7 @@ impl Client {
             forwarded,
             ended: false,
             thaws,
-            used: world.now(),
+            used: Used::now(world),
         })
     }
 
@@ -294,8 +302,12 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let received = live.received.get();
         let request = self.request(outgoing, live.forwarded.as_ref())?;
+        let sent = call.world.now();
         let answer = match live.head(request).await {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                self.usual.answered(call.world.now().since(sent));
+                answer
+            }
             Err(why) => {
                 return Err(Failure {
                     why,
@@ -310,7 +322,7 @@ impl Client {
             .await;
         if whole && live.is_open().await {
             live.thaws = call.world.thaws();
-            live.used = call.world.now();
+            live.used = Used::now(call.world);
             self.kept = Some(live);
         }
         Ok(Answer {
@@ -363,7 +375,7 @@ struct Live {
     ended: bool,
     /// See [`World::thaws`]; as of its last use.
     thaws: u64,
-    used: Instant,
+    used: Used,
 }
 
 impl Live {

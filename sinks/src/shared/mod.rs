@@ -10,6 +10,7 @@ pub(crate) mod aws;
 pub(crate) mod classify;
 pub(crate) mod coder;
 pub(crate) mod credentials;
+pub(crate) mod doubt;
 pub(crate) mod endpoint;
 pub(crate) mod fault;
 pub(crate) mod gzip;

@@ -22,6 +22,9 @@ pub(crate) enum Step {
     Drip(&'static str),
     /// Writes for ever.
     Flood,
+    /// Does nothing for so many milliseconds.
+    #[allow(dead_code, reason = "not every sink has a test that waits")]
+    Wait(u64),
     /// Does nothing for ever.
     Hang,
     /// Closes with a reset.
@@ -112,6 +115,10 @@ async fn play<S: AsyncRead + AsyncWrite + Unpin>(
             Step::Flood => {
                 while stream.write_all(&[b'x'; 4_096]).await.is_ok() {}
                 false
+            }
+            Step::Wait(ms) => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                true
             }
             Step::Hang => std::future::pending().await,
             Step::Reset => false,

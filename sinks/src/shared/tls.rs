@@ -52,8 +52,15 @@ pub(crate) const TLS_FIELDS: Fields = &[
     },
 ];
 
-/// Reads `tls`; `ca` stands in for a key that the file does not have. `None` after it reported what is wrong.
-pub(crate) fn read(reader: &Reader<'_>, ca: impl FnOnce() -> Option<PathBuf>) -> Option<Tls> {
+/// What stands in for keys that the file does not have.
+#[derive(Default)]
+pub(crate) struct StandIns {
+    pub ca: Option<PathBuf>,
+    pub identity: Option<Identity>,
+}
+
+/// Reads `tls`. `None` after it reported what is wrong.
+pub(crate) fn read(reader: &Reader<'_>, stand_ins: StandIns) -> Option<Tls> {
     let tls = reader.table("tls")?;
     let (path, cert, key) = (tls.text("ca"), tls.text("cert"), tls.secret("key"));
     for (own, other) in [("cert", "key"), ("key", "cert")] {
@@ -65,27 +72,27 @@ pub(crate) fn read(reader: &Reader<'_>, ca: impl FnOnce() -> Option<PathBuf>) ->
     }
     let identity = match (cert, key) {
         (Some(cert), Some(key)) => Some(Identity {
-            cert: cert.value,
-            key: key.value,
+            cert: ("cert".to_owned(), cert.value),
+            key: ("key".to_owned(), key.value),
         }),
         _ if tls.has("cert") || tls.has("key") => return None,
-        _ => None,
+        _ => stand_ins.identity,
     };
     if tls.has("ca") && path.is_none() {
         return None;
     }
     Some(Tls {
-        ca: path.map(|path| path.value.into()).or_else(ca),
+        ca: path.map(|path| path.value.into()).or(stand_ins.ca),
         identity,
         ..Tls::default()
     })
 }
 
-/// Who connects: each a PEM text or the path of a PEM file.
+/// Who connects: each a PEM text or the path of a PEM file, with the name of what holds it.
 #[derive(Debug, Clone)]
-struct Identity {
-    cert: String,
-    key: Secret,
+pub(crate) struct Identity {
+    pub cert: (String, String),
+    pub key: (String, Secret),
 }
 
 /// The TLS of one client. Nothing is read or set up before its first connection.
@@ -209,8 +216,13 @@ fn connector(
         Some(identity) => {
             let (chain, key) = read_identity(identity).map_err(Trouble::files)?;
             let built = builder.with_client_auth_cert(chain, key);
-            built
-                .map_err(|error| Trouble::files(format!("`cert` and `key` do not fit: {error}")))?
+            let names = (&identity.cert.0, &identity.key.0);
+            built.map_err(|error| {
+                Trouble::files(format!(
+                    "`{}` and `{}` do not fit: {error}",
+                    names.0, names.1
+                ))
+            })?
         }
     };
     config.alpn_protocols = vec![protocol.to_vec()];
@@ -221,17 +233,19 @@ fn connector(
 type Chain = Vec<CertificateDer<'static>>;
 
 fn read_identity(identity: &Identity) -> Result<(Chain, PrivateKeyDer<'static>), String> {
-    let pem = pem_of("cert", &identity.cert)?;
+    let (name, text) = &identity.cert;
+    let pem = pem_of(name, text)?;
     let chain: Result<Chain, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let chain = chain.map_err(|_| "`cert` is no PEM".to_owned())?;
+    let chain = chain.map_err(|_| format!("`{name}` is no PEM"))?;
     if chain.is_empty() {
-        return Err("`cert` holds no certificate".to_owned());
+        return Err(format!("`{name}` holds no certificate"));
     }
-    let pem = pem_of("key", identity.key.expose())?;
+    let (name, text) = &identity.key;
+    let pem = pem_of(name, text.expose())?;
     let key = PrivateKeyDer::from_pem_slice(&pem);
     Ok((
         chain,
-        key.map_err(|_| "`key` holds no private key in PEM".to_owned())?,
+        key.map_err(|_| format!("`{name}` holds no private key in PEM"))?,
     ))
 }
 

@@ -63,6 +63,33 @@ async fn a_connection_that_looks_alive_is_not_trusted_after_a_freeze() {
     backend.finish();
 }
 
+/// The same in a gap of two seconds, after which connections are kept and only doubted.
+/// The first flush after the thaw delivers within its hold, in its first attempt.
+#[tokio::test]
+async fn a_connection_that_looks_alive_is_doubted_after_a_short_freeze() {
+    let backend = FakeBackend::start(Answer::OK);
+    // A failed attempt would be the last one.
+    let config = format!("{}retry = {{ max_attempts = 1 }}\n", backend.sink("out"));
+    let mut life = Scenario::new(&config).begin().await;
+    life.invoke(Script::new(vec![Step::Log("before".into())]))
+        .await;
+    let before = backend.connections();
+    backend.forget_connections();
+    life.lambda.freeze_for(Duration::from_secs(2)).await;
+    life.invoke(Script::new(vec![Step::Log("after".into())]))
+        .await;
+    assert!(
+        backend.lines().iter().any(|line| line.text() == "after"),
+        "it is there before the next freeze"
+    );
+    assert!(life.held() < MAX_HOLD, "{:?}", life.held());
+    assert_eq!(backend.connections(), before + 1);
+    let end = life.end().await;
+    end.assert_unharmed();
+    end.assert_all_arrived(&backend.lines());
+    backend.finish();
+}
+
 /// A request is still unanswered when the environment is frozen, and its answer waits there at the thaw.
 /// It is taken; the time in the freezer counts for no time-out, and nothing is sent twice.
 #[tokio::test]

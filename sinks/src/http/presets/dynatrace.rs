@@ -8,10 +8,11 @@
 use std::time::Duration;
 
 use tapline_core::config::{Field, FieldKind, Fields};
+use tapline_core::json;
 use tapline_core::sink::{Outcome, Selection, Verdict};
 use tapline_core::template::Allow;
 
-use super::super::answer::by_status;
+use super::super::answer::{at, by_status, some_rejected};
 use super::super::body::{Items, Limits};
 use super::super::document::Shape;
 use super::super::preset::{Form, Options, Preset};
@@ -95,11 +96,42 @@ fn read(options: &Options<'_>) -> Option<Form> {
     Some(form)
 }
 
-/// 204 took everything. 200 took a part and says in prose which, so nothing of it is sent again, and all count as
-/// rejected.
-fn judge(answer: &Answer, _: &Selection, wall_ms: i64) -> Outcome {
-    match answer.status.as_u16() {
-        200 => Verdict::Rejected("partial".into()).into(),
-        _ => by_status(answer, wall_ms).into(),
+/// 204 took everything. 200 took a part, and says in prose how many it did not take; none is sent again. Where it does
+/// not say, all count as rejected.
+///
+/// Source: "Log ingestion API" and "Log Management and Analytics default limits" of Dynatrace, read 2026-11-25: `2 events
+/// were not ingested because of timestamp out of correct time range`.
+fn judge(answer: &Answer, records: &Selection, wall_ms: i64) -> Outcome {
+    if answer.status.as_u16() != 200 {
+        return by_status(answer, wall_ms).into();
     }
+    let body = &answer.body;
+    let said = at(body, &["details", "message"]).or_else(|| at(body, &["success", "message"]));
+    let said = said.and_then(json::string_inside).unwrap_or_default();
+    let said = json::unescape(said);
+    let said = String::from_utf8_lossy(&said);
+    match not_ingested(&said) {
+        Some((count, why)) => some_rejected(records.len(), count, why),
+        None => Verdict::Rejected("partial".into()).into(),
+    }
+}
+
+/// How many were not taken, and why where all of them were too old.
+fn not_ingested(said: &str) -> Option<(u64, &'static str)> {
+    let mut total = 0u64;
+    let mut why = "too_old";
+    for (at, _) in said.match_indices(" were not ingested") {
+        let (before, behind) = said.split_at(at);
+        let number = before
+            .trim_end_matches(" events")
+            .trim_end_matches(" event");
+        let start = number.rfind(|character: char| !character.is_ascii_digit());
+        let digits = &number[start.map_or(0, |start| start + 1)..];
+        total = total.saturating_add(digits.parse().ok()?);
+        let cause = behind.split('.').next().unwrap_or_default();
+        if !cause.contains("timestamp out of correct time range") {
+            why = "partial";
+        }
+    }
+    (total > 0).then_some((total, why))
 }

@@ -118,6 +118,9 @@ fn only_four_statuses_are_worth_another_attempt() {
         let wanted = match status {
             200..=299 => Verdict::Accepted,
             413 => Verdict::TooLarge,
+            401 | 403 | 404 => Verdict::Denied {
+                why: status.to_string().into(),
+            },
             429 | 502 | 503 | 504 => Verdict::Retry {
                 why: status.to_string().into(),
                 after: None,

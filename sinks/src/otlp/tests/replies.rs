@@ -29,12 +29,16 @@ fn retry(why: &'static str, after: Option<Duration>) -> Verdict {
     }
 }
 
+fn denied(why: &'static str) -> Verdict {
+    Verdict::Denied { why: why.into() }
+}
+
 /// `Status{code: 8, details: [Any{"type.googleapis.com/google.rpc.RetryInfo", RetryInfo{1.5 s}}]}` as protoc encodes it.
 const DETAILS: &str =
     "CAgaNgoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIKCggIARCAyrXuAQ";
 
 #[test]
-fn every_code_is_tried_again_or_rejected_as_the_protocol_says() {
+fn every_code_is_tried_again_denied_or_rejected() {
     let rejected = |name: &'static str| Verdict::Rejected(name.into());
     let rows = [
         ("1", retry("CANCELLED", None)),
@@ -43,16 +47,16 @@ fn every_code_is_tried_again_or_rejected_as_the_protocol_says() {
         ("4", retry("DEADLINE_EXCEEDED", None)),
         ("5", rejected("NOT_FOUND")),
         ("6", rejected("ALREADY_EXISTS")),
-        ("7", rejected("PERMISSION_DENIED")),
+        ("7", denied("PERMISSION_DENIED")),
         ("8", rejected("RESOURCE_EXHAUSTED")),
         ("9", rejected("FAILED_PRECONDITION")),
         ("10", retry("ABORTED", None)),
         ("11", retry("OUT_OF_RANGE", None)),
-        ("12", rejected("UNIMPLEMENTED")),
+        ("12", denied("UNIMPLEMENTED")),
         ("13", rejected("INTERNAL")),
         ("14", retry("UNAVAILABLE", None)),
         ("15", retry("DATA_LOSS", None)),
-        ("16", rejected("UNAUTHENTICATED")),
+        ("16", denied("UNAUTHENTICATED")),
         ("17", rejected("UNKNOWN")),
         ("x", rejected("UNKNOWN")),
     ];
@@ -121,9 +125,9 @@ fn without_a_status_that_of_http_stands_for_one() {
     let rows = [
         (200, retry("UNAVAILABLE", None)),
         (400, Verdict::Rejected("INTERNAL".into())),
-        (401, Verdict::Rejected("UNAUTHENTICATED".into())),
-        (403, Verdict::Rejected("PERMISSION_DENIED".into())),
-        (404, Verdict::Rejected("UNIMPLEMENTED".into())),
+        (401, denied("UNAUTHENTICATED")),
+        (403, denied("PERMISSION_DENIED")),
+        (404, denied("UNIMPLEMENTED")),
         (429, retry("UNAVAILABLE", None)),
         (500, Verdict::Rejected("UNKNOWN".into())),
         (503, retry("UNAVAILABLE", None)),
