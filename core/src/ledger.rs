@@ -190,6 +190,8 @@ pub struct Ledger {
     pub limit_evicted: Cell<u64>,
     /// Texts that a `parse` could not read, and kept as they were.
     pub unparsed: Cell<u64>,
+    /// Attributes that `enrich` left out of a record, for their size or for want of memory.
+    pub attributes_left_out: Cell<u64>,
     /// Batches that a transform broke on.
     pub broken_stages: Cell<u64>,
     redactions: RefCell<BTreeMap<String, u64>>,
@@ -288,6 +290,7 @@ impl Ledger {
             ("tail_max_wait", &self.tail_max_wait),
             ("limit_evicted", &self.limit_evicted),
             ("unparsed", &self.unparsed),
+            ("attributes_left_out", &self.attributes_left_out),
             ("broken_stages", &self.broken_stages),
         ];
         for (name, value) in rare {

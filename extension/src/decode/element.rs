@@ -370,13 +370,9 @@ fn may_hold_object(text: &[u8]) -> bool {
 
 fn in_text_or_object(text: &[u8]) -> Recognised {
     let trimmed = text.trim_ascii();
-    let object = (trimmed.first() == Some(&b'{') && trimmed.last() == Some(&b'}'))
-        .then(|| json::whole_value(text))
-        .flatten();
-    match object {
-        Some(object) => recognise::in_object(text, object),
-        None => recognise::in_text(text),
-    }
+    let object = trimmed.first() == Some(&b'{') && trimmed.last() == Some(&b'}');
+    let found = object.then(|| recognise::in_whole_object(text)).flatten();
+    found.unwrap_or_else(|| recognise::in_text(text))
 }
 
 fn is_hex(text: &[u8], length: usize) -> bool {

@@ -453,6 +453,62 @@ async fn odd_keys_are_encoded_once() {
     assert_eq!(request.lines().next().unwrap(), wanted);
 }
 
+/// 1,024 bytes of UTF-8, cut between characters.
+#[tokio::test]
+async fn a_key_is_cut_at_the_limit_of_the_service() {
+    let server = Server::start(vec![vec![Take, answer("200 OK", "")]]).await;
+    let mut sink = sink(
+        server.port,
+        &format!("key = \"{{instance}}{{seq}}{}\"", "€".repeat(400)),
+    );
+    assert_eq!(flushes(&mut sink, &world(), 1).await, [Verdict::Accepted]);
+    let request = requests(&server).remove(0);
+    let path = request.split(' ').nth(1).unwrap();
+    let key = path.strip_prefix("/acme-logs/").unwrap();
+    let bytes = key.len() - 2 * key.matches('%').count();
+    assert_eq!((bytes, key.matches("%E2%82%AC").count()), (1_023, 330));
+}
+
+/// Copies of S3 may know neither conditional writes nor checksums: both can be left out.
+#[tokio::test]
+async fn what_a_copy_of_s3_may_not_know_can_be_left_out() {
+    let server = Server::start(vec![vec![Take, answer("200 OK", "")]]).await;
+    let more = format!("{KEY}\nconditional = false\nchecksum = \"none\"");
+    let mut sink = sink(server.port, &more);
+    assert_eq!(flushes(&mut sink, &world(), 1).await, [Verdict::Accepted]);
+    let request = requests(&server).remove(0);
+    for absent in [
+        "if-none-match",
+        "x-amz-checksum",
+        "x-amz-server-side",
+        "content-encoding",
+    ] {
+        assert!(!request.contains(absent), "{absent}: {request}");
+    }
+}
+
+/// A page of a gateway in place of an answer, without end.
+#[tokio::test]
+async fn an_endless_error_is_read_as_far_as_it_may_be() {
+    let server = Server::start(vec![vec![
+        Take,
+        Step::Say("HTTP/1.1 503 X\r\ncontent-length: 4294967296\r\n\r\n<Error><Code>"),
+        Step::Flood,
+    ]])
+    .await;
+    let mut sink = sink(server.port, KEY);
+    assert_eq!(flushes(&mut sink, &world(), 1).await, [retry("503")]);
+}
+
+/// What an object is made of is nothing until there is a record.
+#[tokio::test]
+async fn without_a_record_there_is_no_object() {
+    let server = Server::start(vec![]).await;
+    let sink = sink(server.port, KEY);
+    assert_eq!(sink.holding(&world()), Holding::Nothing);
+    assert!(requests(&server).is_empty());
+}
+
 #[tokio::test]
 async fn a_call_that_is_given_up_leaves_the_object_as_it_is() {
     let server = Server::start(vec![
