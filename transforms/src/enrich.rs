@@ -158,11 +158,12 @@ impl Transform for Enrich {
             if !record.is_live() || record.embedded_metrics {
                 continue;
             }
-            let sharing = fixed && record.attributes.is_empty();
+            let before = record.attributes;
+            let sharing = fixed && before.is_empty();
             let known = shared.filter(|_| sharing);
             let moment = moment(&batch, record);
             let view = View::new(&batch, record, context.surroundings()).asking(&self.paths);
-            work.begin(batch.bytes(record.attributes));
+            work.begin(batch.bytes(before));
             if known.is_none() || self.edits_values() {
                 self.edit(&mut work, &resource, &view, &moment);
             }
@@ -170,6 +171,7 @@ impl Transform for Enrich {
             let attributes = match known {
                 Some(slice) => Some(slice),
                 None if !work.attributes_changed => None,
+                None if work.attributes == batch.bytes(before) => None,
                 None if batch.has_room(work.attributes.len()) => Some(batch.keep(&work.attributes)),
                 // The record is worth more than what is said beside it.
                 None => {
