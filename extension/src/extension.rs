@@ -504,3 +504,39 @@ impl Sink for Shadow {
         Box::pin(std::future::ready(Outcome::from(Verdict::Accepted)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapline_core::test_util::VirtualWorld;
+
+    /// Init ends with the first `next`: nothing is fetched before it, whatever the service would answer.
+    #[test]
+    fn no_secret_is_fetched_before_the_first_next() {
+        let mut secrets = LateSecrets::default();
+        let late = secrets.add(concat!(
+            "arn:aws:ssm:eu-west-1:1234567890",
+            "12:parameter/a"
+        ));
+        let (next, world) = (Rc::new(Next::default()), VirtualWorld::new(1));
+        let identity = Rc::new(Identity::new([b'0'; 32]));
+        let budget = Budget::new(1 << 20);
+        let task = fetch_secrets(
+            secrets,
+            Rc::new(world.clone()),
+            next.clone(),
+            identity,
+            budget,
+        );
+        // There are no credentials in this world, so that the first look settles it.
+        let script = async {
+            world.sleep(std::time::Duration::from_secs(9)).await;
+            assert!(late.is_wanted() && world.logged().is_empty());
+            next.ask();
+            world.sleep(std::time::Duration::from_secs(9)).await;
+            assert!(!late.is_wanted());
+            assert_eq!(world.logged().len(), 1, "{:?}", world.logged());
+        };
+        world.run(script, vec![Box::pin(task)]);
+    }
+}

@@ -1,9 +1,10 @@
 //! TLS: whom we trust, who we say we are, and what becomes of the records where either is wrong.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::{StoresServerSessions, WebPkiClientVerifier};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::*;
@@ -249,4 +250,56 @@ async fn a_certificate_and_a_key_that_do_not_fit_are_named_and_never_shown() {
             "{messages:?}"
         );
     }
+}
+
+/// The sessions that a server keeps, and how many came back.
+#[derive(Debug)]
+struct Sessions {
+    kept: Arc<dyn StoresServerSessions>,
+    resumed: AtomicUsize,
+}
+
+impl StoresServerSessions for Sessions {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.kept.put(key, value)
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.kept.get(key)
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let found = self.kept.take(key);
+        // Relaxed: only the number matters.
+        self.resumed
+            .fetch_add(usize::from(found.is_some()), Ordering::Relaxed);
+        found
+    }
+
+    fn can_cache(&self) -> bool {
+        true
+    }
+}
+
+/// A thaw wants a new connection; what costs most of it, the handshake in full, is made once.
+#[tokio::test]
+async fn a_second_connection_resumes_the_session_of_the_first() {
+    let (mut config, ca) = authority();
+    let sessions = {
+        let config = Arc::get_mut(&mut config).unwrap();
+        let sessions = Arc::new(Sessions {
+            kept: config.session_storage.clone(),
+            resumed: AtomicUsize::new(0),
+        });
+        config.session_storage = sessions.clone();
+        sessions
+    };
+    let server = Server::start_with(vec![vec![Take, OK, Take], vec![Take, OK]], Some(config)).await;
+    let (world, mut sink) = (TestWorld::new(), secure(&server, "localhost", Some(&ca)));
+    assert_eq!(deliver(&mut sink, &world).await, Verdict::Accepted);
+    assert_eq!(sessions.resumed.load(Ordering::Relaxed), 0);
+    world.thaws.set(1);
+    assert_eq!(deliver(&mut sink, &world).await, Verdict::Accepted);
+    assert_eq!(world.connects.get(), 2);
+    assert_eq!(sessions.resumed.load(Ordering::Relaxed), 1);
 }
