@@ -575,7 +575,7 @@ impl Gate {
         let mut starts = (0..=wanted.later).filter_map(|later| self.start(wanted, text, at, later));
         if let Some(start) = starts.next() {
             wanted.rules.iter().for_each(|rule| suspects.add(*rule));
-            let last = starts.last().unwrap_or(start);
+            let last = starts.next_back().unwrap_or(start);
             let span = &mut suspects.span;
             span.start = span.start.min(start.min(last));
             span.end = span.end.max(start.max(last) + wanted.sets.len());
