@@ -23,13 +23,12 @@ use ours::Ours;
 const LINES: usize = 2_000;
 const ROUNDS: usize = 41;
 
-/// How much faster than the rival a clean line with 10 rules must be. The aim is 8; measured is about 7.
-const RIVAL_RATIO_MIN: f64 = 5.0;
-const RIVAL_RATIO_AIM: f64 = 8.0;
+/// How much faster than the rival a clean line with 10 rules must be. Measured are 10 and more.
+const RIVAL_RATIO_MIN: f64 = 8.0;
 
-/// How many passes of `memchr` a clean line with 20 rules may cost. Measured are 12 to 45, as `memchr` itself is slowed
-/// down more than anything by others on the machine.
-const MEMCHR_RATIO_MAX: f64 = 60.0;
+/// How many passes of `memchr` a clean line with 20 rules may cost. Measured are 10 to 13 on a busy machine and up to
+/// twice that on a quiet one, as `memchr` itself is slowed down more than anything by others.
+const MEMCHR_RATIO_MAX: f64 = 40.0;
 
 /// Measurements before a missed ratio is believed.
 const TRIES: usize = 5;
@@ -142,7 +141,7 @@ fn measure() -> bool {
         if *name == "clean JSON" {
             let (rivals, passes) = (best[4] / best[1], best[2] / best[0]);
             println!(
-                "  {rivals:.1} times faster than the rival with 10 rules (at least {RIVAL_RATIO_MIN}; the aim is {RIVAL_RATIO_AIM})"
+                "  {rivals:.1} times faster than the rival with 10 rules (at least {RIVAL_RATIO_MIN})"
             );
             println!("  {passes:.1} passes of memchr with 20 rules (at most {MEMCHR_RATIO_MAX})");
             judged = rivals >= RIVAL_RATIO_MIN && passes <= MEMCHR_RATIO_MAX;
