@@ -118,8 +118,10 @@ pub(super) fn cell(sink: Dialect, fault: Fault) -> Option<Class> {
             Http | Loki | Elasticsearch | SplunkHec => Kept("500"),
         },
         Fault::WrongSecret => match sink {
-            CloudWatch | Firehose => Denied("InvalidSignatureException: "),
-            S3 => Denied("SignatureDoesNotMatch: "),
+            CloudWatch | Firehose => {
+                Denied("InvalidSignatureException: the credentials are refused; look at")
+            }
+            S3 => Denied("SignatureDoesNotMatch: the credentials are refused; look at"),
             Grpc => Denied("UNAUTHENTICATED"),
             SplunkHec => Denied("403"),
             Otlp | Http | Loki | Elasticsearch => Denied("401"),
@@ -132,20 +134,22 @@ pub(super) fn cell(sink: Dialect, fault: Fault) -> Option<Class> {
             Otlp | Http | Loki | Elasticsearch | SplunkHec => Denied("403"),
         },
         Fault::NotThere => match sink {
-            CloudWatch => Denied("AccessDeniedException: `/g` has no stream"),
+            CloudWatch => Denied("AccessDeniedException: `/g` in `eu-west-1` has no stream"),
             Firehose => Denied("ResourceNotFoundException: there is no such resource"),
             S3 => Denied("NoSuchBucket: there is no bucket `acme-logs` in `eu-west-1`"),
             Grpc => Denied("UNIMPLEMENTED"),
             Otlp | Http | Loki | Elasticsearch | SplunkHec => Denied("404"),
         },
         Fault::Expired => match sink {
-            CloudWatch | Firehose => Denied("ExpiredTokenException: "),
-            S3 => Denied("ExpiredToken: "),
+            CloudWatch | Firehose => Denied("ExpiredTokenException: the credentials are refused"),
+            S3 => Denied("ExpiredToken: the credentials are refused"),
             _ => return None,
         },
         Fault::Skewed if sink.is_aws() => Delivered,
         Fault::WrongRegion => match sink {
-            CloudWatch | Firehose => Denied("InvalidSignatureException: "),
+            CloudWatch | Firehose => {
+                Denied("InvalidSignatureException: the credentials are refused; look at")
+            }
             S3 => Delivered,
             _ => return None,
         },
