@@ -241,7 +241,7 @@ fn not_s3() -> Verdict {
 fn moved(answer: &Answer, region: &str) -> Option<Moved> {
     let named = header_text(&answer.headers, "x-amz-bucket-region")
         .or_else(|| xml::text_of(&answer.body, "Region"));
-    if let Some(named) = named.filter(|named| is_region(named) && named != region) {
+    if let Some(named) = named.filter(|named| is_name(named) && named != region) {
         return Some(Moved::Region(named));
     }
     let location = answer.headers.get(LOCATION)?.to_str().ok()?;
@@ -249,6 +249,26 @@ fn moved(answer: &Answer, region: &str) -> Option<Moved> {
     let (plain, _) = suffixes(region);
     let is_aws = url.https && url.port == 443 && url.host.ends_with(&format!(".{plain}"));
     is_aws.then_some(Moved::Host(url))
+}
+
+/// Whether a text has the form of AWS's own names, `us-gov-west-1`. It becomes a host's name and is said in the log, and
+/// whoever answers may write there what was sent.
+fn is_name(text: &str) -> bool {
+    let Some((words, number)) = text.rsplit_once('-') else {
+        return false;
+    };
+    let are_letters = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_region(text)
+        && words.contains('-')
+        && words
+            .split('-')
+            .all(|word| !word.is_empty() && are_letters(word))
+        && words
+            .split('-')
+            .next()
+            .is_some_and(|first| first.len() <= 4)
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The URL of a bucket, its path ended by a slash.
