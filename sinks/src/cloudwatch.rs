@@ -31,7 +31,7 @@ use tapline_core::world::{Boxed, before};
 use crate::buffer::Buffer;
 use crate::shared::credentials::Missing;
 use crate::shared::endpoint::{self, Service};
-use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
+use crate::shared::fault::{CREDENTIALS, Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::gzip::Gzip;
 use crate::shared::http::{AGENT, Answer, Client, Failure, Outgoing};
 use crate::shared::signed::Signed;
@@ -337,7 +337,7 @@ impl CloudWatch {
             return Ok(());
         }
         let line = format!(
-            "the credentials are refused; look at the keys and the clock, and allow `logs:PutLogEvents` on `{}`",
+            "{CREDENTIALS}, and allow `logs:PutLogEvents` on `{}`",
             names.group
         );
         Err(denied(&Fault::of(answer), &line))

@@ -38,6 +38,7 @@ use table::{Class, FAULTS, Fault, cell};
 mod dialect;
 mod grpc_server;
 mod network;
+mod page;
 mod renewal;
 mod server;
 mod table;
@@ -539,7 +540,7 @@ fn assert_log(bench: &Bench, class: Class) {
 /// Every fault for one sink. A cell that fails is named, and so are all others that do.
 fn matrix(dialect: Dialect) {
     let mut failed = Vec::new();
-    for fault in FAULTS {
+    for (fault, _) in FAULTS {
         let Some(class) = cell(dialect, fault) else {
             continue;
         };

@@ -39,7 +39,7 @@ use tapline_core::world::{Boxed, World};
 use crate::shared::classify::by_status;
 use crate::shared::coder::Coder;
 use crate::shared::credentials::Missing;
-use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
+use crate::shared::fault::{CREDENTIALS, Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::headers::{self, AUTH_FIELDS};
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::late::LateHeaders;
@@ -340,10 +340,13 @@ impl Http {
         let fault = Fault::of(answer);
         match fault.remedy() {
             Remedy::Wait => verdict_of_wait(&fault, answer, world.wall_ms()),
-            Remedy::SignAnew | Remedy::Allow => {
+            remedy @ (Remedy::SignAnew | Remedy::Allow) => {
                 let service = &signed.scope.service;
-                let line = format!("allow the function's role to write to `{service}`");
-                denied(&fault, &line)
+                let allow = format!("allow the function's role to write to `{service}`");
+                match remedy {
+                    Remedy::SignAnew => denied(&fault, &format!("{CREDENTIALS}, and {allow}")),
+                    _ => denied(&fault, &allow),
+                }
             }
             Remedy::Refused if fault.code == "ResourceNotFoundException" => denied(
                 &fault,

@@ -30,7 +30,7 @@ use tapline_core::sink::{Call, CallLimits, Holding, Outcome, Selection, Sink, Ve
 use tapline_core::world::{Boxed, World};
 
 use crate::shared::endpoint::{self, Service, is_region, suffixes};
-use crate::shared::fault::{Fault, Remedy, denied, header_text, verdict_of_wait};
+use crate::shared::fault::{CREDENTIALS, Fault, Remedy, denied, header_text, verdict_of_wait};
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::signed::Signed;
 use crate::shared::sigv4::encode_into;
@@ -199,10 +199,7 @@ impl S3Sink {
         let bucket = &self.bucket;
         Meaning::Verdict(match fault.remedy() {
             Remedy::Wait => verdict_of_wait(&fault, answer, self.signed.wall_ms(call)),
-            Remedy::SignAnew => denied(
-                &fault,
-                "the credentials are refused; look at the keys and the clock",
-            ),
+            Remedy::SignAnew => denied(&fault, CREDENTIALS),
             Remedy::Allow => {
                 let line = format!(
                     "allow `s3:PutObject` on `arn:aws:s3:::{bucket}/*` to the function's role"

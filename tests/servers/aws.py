@@ -410,6 +410,43 @@ def s3_seaweedfs(tapline, folder, _):
         weed.stop()
 
 
+def refused(tapline, folder, moto):
+    """Whatever a server that is not ours refuses is said in one line, with what to do, and every record is counted."""
+    moto.client("s3").create_bucket(
+        Bucket="acme-refused", CreateBucketConfiguration={"LocationConstraint": REGION},
+    )
+    moto.client("logs").create_log_group(logGroupName="/there")
+    writer = moto.user("writer3", ["s3:PutObject", "logs:PutLogEvents", "logs:CreateLogStream"])
+    nobody = moto.user("reader3", ["sts:AssumeRole"])
+    arn = moto.role("short", ["s3:*", "logs:*"], "tapline")
+    sts = moto.client("sts", nobody)
+    session = sts.assume_role(RoleArn=arn, RoleSessionName="tapline", ExternalId="tapline")["Credentials"]
+    # A token that is over is, for moto, one that it does not know: it keeps no time.
+    over = (session["AccessKeyId"], session["SecretAccessKey"], "of-yesterday")
+    wrong = (writer[0], "w" + writer[1][1:])
+    rows = [
+        ("cloudwatch", 'group = "/there"', wrong, "look at the keys, the region and the clock"),
+        ("cloudwatch", 'group = "/there"', over, "look at the keys, the region and the clock"),
+        ("cloudwatch", 'group = "/there"', nobody, "allow `logs:"),
+        ("cloudwatch", 'group = "/missing"', writer, "`/missing` in `eu-west-1` has no stream"),
+        # The group is there, though not in this region.
+        ("cloudwatch", 'group = "/there"\nregion = "us-east-1"', writer, "`/there` in `us-east-1` has no stream"),
+        ("s3", 'bucket = "acme-refused"', wrong, "look at the keys, the region and the clock"),
+        ("s3", 'bucket = "acme-refused"', over, "look at the keys, the region and the clock"),
+        ("s3", 'bucket = "acme-refused"', nobody, "allow `s3:PutObject` on `arn:aws:s3:::acme-refused/*`"),
+        ("s3", 'bucket = "acme-missing"', writer, "there is no bucket `acme-missing`"),
+    ]
+    source = os.path.join(folder, "refused.ndjson")
+    write_input(source, int(time.time() * 1000), 200)
+    for kind, keys_of_sink, keys, remedy in rows:
+        config = f'version = 1\n[sink.out]\ntype = "{kind}"\nendpoint = "{moto.url}"\n{keys_of_sink}\n'
+        said = denied(tapline, folder, config, source, keys)
+        what = f"{kind}, {keys_of_sink}: {said}"
+        assert len(said) == 1, what
+        assert "sink `out` is denied by its destination: " in said[0] and remedy in said[0], what
+    print(f"refused: {len(rows)} ways for CloudWatch and S3, each told once and counted")
+
+
 class Destination:
     """Answers 401 to every token but the right one, and keeps what came with that."""
 
@@ -531,6 +568,7 @@ CASES = {
     "cloudwatch": cloudwatch,
     "cloudwatch_refused": cloudwatch_refused,
     "cloudwatch_role": cloudwatch_role,
+    "refused": refused,
 }
 
 

@@ -77,9 +77,9 @@ impl CloudWatch {
         if fault.remedy() == Remedy::Wait {
             return Err(verdict_of_wait(&fault, &answer, self.signed.wall_ms(call)));
         }
-        let group = &names.group;
+        let (group, region) = (&names.group, &self.signed.scope.region);
         let line = format!(
-            "`{group}` has no stream `{}`; allow `logs:{action}` to the function's role, or make the group",
+            "`{group}` in `{region}` has no stream `{}`; allow `logs:{action}` to the function's role, or make the group",
             names.stream
         );
         Err(denied(&fault, &line))

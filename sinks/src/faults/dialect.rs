@@ -22,6 +22,19 @@ pub(super) enum Dialect {
     S3,
 }
 
+/// All of them, each as `docs/faults.md` names it.
+pub(super) const DIALECTS: [(Dialect, &str); 9] = [
+    (Dialect::CloudWatch, "`cloudwatch`"),
+    (Dialect::S3, "`s3`"),
+    (Dialect::Otlp, "`otlp`"),
+    (Dialect::Grpc, "`otlp`, gRPC"),
+    (Dialect::Http, "`http`"),
+    (Dialect::Loki, "`loki`"),
+    (Dialect::Elasticsearch, "`elasticsearch`"),
+    (Dialect::SplunkHec, "`splunk_hec`"),
+    (Dialect::Firehose, "`firehose`"),
+];
+
 /// Most that a clock may differ, in milliseconds: 5 min, S3 takes 15.
 const SKEW_MS_MAX: i64 = 300_000;
 

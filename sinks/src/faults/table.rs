@@ -53,31 +53,37 @@ pub(super) enum Fault {
     ErrorsInside,
 }
 
-/// All of them.
-pub(super) const FAULTS: [Fault; 23] = [
-    Fault::Refused,
-    Fault::NoName,
-    Fault::ConnectHangs,
-    Fault::TlsHangs,
-    Fault::TlsWrongHost,
-    Fault::Garbage,
-    Fault::ResetInAnswer,
-    Fault::Silent,
-    Fault::HeadDrips,
-    Fault::BodyDrips,
-    Fault::EndlessSuccess,
-    Fault::EndlessFailure,
-    Fault::Busy,
-    Fault::BusyFor,
-    Fault::BusyUntil,
-    Fault::Broken,
-    Fault::WrongSecret,
-    Fault::NoPermission,
-    Fault::NotThere,
-    Fault::Expired,
-    Fault::Skewed,
-    Fault::WrongRegion,
-    Fault::ErrorsInside,
+/// All of them, each as `docs/faults.md` names it.
+pub(super) const FAULTS: [(Fault, &str); 23] = [
+    (Fault::Refused, "the connection is refused"),
+    (Fault::NoName, "the name is not known"),
+    (Fault::ConnectHangs, "the connection is never made"),
+    (Fault::TlsHangs, "the TLS handshake hangs"),
+    (
+        Fault::TlsWrongHost,
+        "TLS with a certificate for another host",
+    ),
+    (Fault::Garbage, "the answer is not HTTP"),
+    (Fault::ResetInAnswer, "a reset in the middle of the answer"),
+    (Fault::Silent, "no answer"),
+    (Fault::HeadDrips, "the answer's head comes a byte a second"),
+    (
+        Fault::BodyDrips,
+        "success, and a body that comes a byte a second",
+    ),
+    (Fault::EndlessSuccess, "success, and a body of 4 GiB"),
+    (Fault::EndlessFailure, "503, and a body of 4 GiB"),
+    (Fault::Busy, "503 for an hour"),
+    (Fault::BusyFor, "throttled, with `Retry-After` in seconds"),
+    (Fault::BusyUntil, "throttled, with `Retry-After` as a date"),
+    (Fault::Broken, "500"),
+    (Fault::WrongSecret, "wrong secret"),
+    (Fault::NoPermission, "missing permission"),
+    (Fault::NotThere, "no such bucket, group, index, path"),
+    (Fault::Expired, "expired token"),
+    (Fault::Skewed, "our clock is off by an hour"),
+    (Fault::WrongRegion, "wrong region"),
+    (Fault::ErrorsInside, "success with errors inside"),
 ];
 
 /// What becomes of the records while it goes wrong.
@@ -118,8 +124,10 @@ pub(super) fn cell(sink: Dialect, fault: Fault) -> Option<Class> {
             Http | Loki | Elasticsearch | SplunkHec => Kept("500"),
         },
         Fault::WrongSecret => match sink {
-            CloudWatch | Firehose => Denied("InvalidSignatureException: "),
-            S3 => Denied("SignatureDoesNotMatch: "),
+            CloudWatch | Firehose => {
+                Denied("InvalidSignatureException: the credentials are refused; look at")
+            }
+            S3 => Denied("SignatureDoesNotMatch: the credentials are refused; look at"),
             Grpc => Denied("UNAUTHENTICATED"),
             SplunkHec => Denied("403"),
             Otlp | Http | Loki | Elasticsearch => Denied("401"),
@@ -132,20 +140,22 @@ pub(super) fn cell(sink: Dialect, fault: Fault) -> Option<Class> {
             Otlp | Http | Loki | Elasticsearch | SplunkHec => Denied("403"),
         },
         Fault::NotThere => match sink {
-            CloudWatch => Denied("AccessDeniedException: `/g` has no stream"),
+            CloudWatch => Denied("AccessDeniedException: `/g` in `eu-west-1` has no stream"),
             Firehose => Denied("ResourceNotFoundException: there is no such resource"),
             S3 => Denied("NoSuchBucket: there is no bucket `acme-logs` in `eu-west-1`"),
             Grpc => Denied("UNIMPLEMENTED"),
             Otlp | Http | Loki | Elasticsearch | SplunkHec => Denied("404"),
         },
         Fault::Expired => match sink {
-            CloudWatch | Firehose => Denied("ExpiredTokenException: "),
-            S3 => Denied("ExpiredToken: "),
+            CloudWatch | Firehose => Denied("ExpiredTokenException: the credentials are refused"),
+            S3 => Denied("ExpiredToken: the credentials are refused"),
             _ => return None,
         },
         Fault::Skewed if sink.is_aws() => Delivered,
         Fault::WrongRegion => match sink {
-            CloudWatch | Firehose => Denied("InvalidSignatureException: "),
+            CloudWatch | Firehose => {
+                Denied("InvalidSignatureException: the credentials are refused; look at")
+            }
             S3 => Delivered,
             _ => return None,
         },

@@ -14,7 +14,7 @@ use super::{COMPRESSIONS, PROTOCOLS};
 use crate::grpc;
 use crate::shared::coder::{self, Coder};
 use crate::shared::credentials::Provider;
-use crate::shared::fault::{Fault, Remedy, denied, verdict_of_wait};
+use crate::shared::fault::{CREDENTIALS, Fault, Remedy, denied, verdict_of_wait};
 use crate::shared::headers;
 use crate::shared::http::{AGENT, Answer, Client, Outgoing};
 use crate::shared::late::LateHeaders;
@@ -105,7 +105,8 @@ fn refused_by_aws(answer: &Answer, wall_ms: i64) -> Option<Verdict> {
     match fault.remedy() {
         _ if answer.status.is_success() => None,
         Remedy::Wait => Some(verdict_of_wait(&fault, answer, wall_ms)),
-        Remedy::SignAnew | Remedy::Allow => {
+        Remedy::SignAnew => Some(denied(&fault, CREDENTIALS)),
+        Remedy::Allow => {
             let line = "allow the function's role to write to the endpoint";
             Some(denied(&fault, line))
         }

@@ -199,6 +199,10 @@ const OTHERS: [&str; 50] = [
     "XAmzContentSHA256Mismatch",
 ];
 
+/// What to look at where AWS does not like a signature: it does not say which of them is wrong.
+pub(crate) const CREDENTIALS: &str =
+    "the credentials are refused; look at the keys, the region and the clock";
+
 /// The verdict where a permission is missing or credentials are refused: what AWS says, and what to allow.
 pub(crate) fn denied(fault: &Fault, line: &str) -> Verdict {
     Verdict::Denied {
