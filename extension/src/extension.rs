@@ -443,36 +443,32 @@ pub(crate) fn open_port(
     progress: &Rc<Bell>,
     identity: &Rc<Identity>,
 ) -> (Tap, Vec<Rc<Port>>) {
-    let open = |name: &str, settings: DeliverySettings, sink: Option<Box<dyn Sink>>, observes| {
+    let port = |name: &str, settings: DeliverySettings, disabled| {
         let (progress, identity) = (progress.clone(), identity.clone());
-        let disabled = sink.is_none();
-        let port = Port::new(name, settings, disabled, progress, identity, budget.clone());
-        let port = Rc::new(if observes {
-            port.of_observations()
-        } else {
-            port
-        });
-        if let Some(sink) = sink {
-            let sink: Box<dyn Sink> = if shadow { Box::new(Shadow) } else { sink };
-            tokio::task::spawn_local(delivery::run(port.clone(), sink, world.clone()));
-        }
-        port
+        Port::new(name, settings, disabled, progress, identity, budget.clone())
+    };
+    let start = |port: &Rc<Port>, sink: Box<dyn Sink>| {
+        let sink: Box<dyn Sink> = if shadow { Box::new(Shadow) } else { sink };
+        tokio::task::spawn_local(delivery::run(port.clone(), sink, world.clone()));
     };
     let companions = plan.sink.as_mut().map(|sink| sink.companions());
     let settings = DeliverySettings {
         queue_bytes_max: plan.delivery.queue_bytes_max.min(OBSERVATIONS_BYTES_MAX),
         ..plan.delivery.clone()
     };
-    let observers = companions
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(name, sink)| {
-            let name = format!("{}/{name}", plan.name);
-            open(&name, settings.clone(), Some(sink), true)
-        })
-        .collect();
+    let own = Rc::new(port(&plan.name, plan.delivery, plan.sink.is_none()));
+    let mut observers = Vec::new();
+    for (name, sink) in companions.unwrap_or_default() {
+        let name = format!("{}/{name}", plan.name);
+        let observer = Rc::new(port(&name, settings.clone(), false).of_observations(&own));
+        start(&observer, sink);
+        observers.push(observer);
+    }
+    if let Some(sink) = plan.sink {
+        start(&own, sink);
+    }
     let tap = Tap {
-        port: open(&plan.name, plan.delivery, plan.sink, false),
+        port: own,
         after: plan.after,
         when: plan.when,
     };

@@ -31,6 +31,14 @@ mod buffer;
 #[cfg(feature = "cloudwatch")]
 mod cloudwatch;
 mod console;
+#[cfg(test)]
+#[cfg(all(
+    feature = "cloudwatch",
+    feature = "http",
+    feature = "otlp-grpc",
+    feature = "s3"
+))]
+mod faults;
 #[cfg(feature = "otlp-grpc")]
 mod grpc;
 #[cfg(all(feature = "otlp", not(feature = "otlp-grpc")))]

@@ -521,6 +521,7 @@ impl Transform for Redact {
             scratch: context.scratch,
             counts: &mut self.counts,
             keyed: false,
+            span: gate::Span::ALL,
             lists: &mut self.lists,
         };
         for position in 0..batch.records().len() {
