@@ -133,9 +133,19 @@ impl Pipeline {
         self.run(0, vec![batch], context);
     }
 
-    /// Gives out what transforms hold back, because everything ends, or may end.
+    /// Gives out what waits for a secret, because everything ends, or may end: transforms do without.
+    pub fn stop_waiting(&mut self, context: &Context<'_>) {
+        if self.waits {
+            self.give_out(0, context, |transform, output| {
+                transform.release(context, output)
+            });
+        }
+    }
+
+    /// Gives out what transforms hold back, because everything ends, may end, or rests for long. What waits for a secret
+    /// goes on waiting.
     pub fn release(&mut self, context: &Context<'_>) {
-        for position in 0..self.stages.len() {
+        for position in usize::from(self.waits)..self.stages.len() {
             self.give_out(position, context, |transform, output| {
                 transform.release(context, output)
             });

@@ -232,6 +232,10 @@ impl Engine {
             }
         }
         if actions.release {
+            // In a hold the wait for a secret goes on, and over the freezer; not where the function may time out.
+            if self.lifecycle.hold().is_none() && !actions.park {
+                self.stop_waiting();
+            }
             self.release();
         }
         if actions.flush && self.strategy != Strategy::Continuous {
@@ -458,7 +462,13 @@ impl Engine {
             let decoded = engine.decode(|decoder, context| decoder.flush_fragment(now, context));
             engine.process(decoded);
         });
+        self.stop_waiting();
         self.release();
+    }
+
+    /// Gives out what waits for a secret.
+    fn stop_waiting(&mut self) {
+        self.guard(|engine| engine.pipeline.borrow_mut().stop_waiting(&engine.context()));
     }
 
     /// Gives out what transforms hold back.

@@ -524,6 +524,8 @@ fn records_do_not_wait_for_a_secret_without_bounds() {
         }),
         ("everything ends", |bench, pipeline, _| {
             pipeline.release(&bench.context());
+            assert!(pipeline.is_waiting(), "it may only be the freezer");
+            pipeline.stop_waiting(&bench.context());
         }),
         ("memory is short", |bench, pipeline, _| {
             let half = bench.budget.limit() / 2;

@@ -164,6 +164,7 @@ impl Run {
                 }
             }
         }
+        pipeline.stop_waiting(&self.context());
         pipeline.release(&self.context());
         self.end().await;
         self.report(input_error)
