@@ -247,9 +247,29 @@ impl Batch {
         source.get(start..start + slice.len()).unwrap_or_default()
     }
 
-    /// Keeps bytes beside the body: a changed text, a rendered attribute.
+    /// Whether the budget has room for bytes beside the body. What must be kept is kept all the same.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.body.budget().fits(self.growth(bytes) as u64)
+    }
+
+    /// By how much the side has to grow for more bytes.
+    fn growth(&self, bytes: usize) -> usize {
+        let (needed, capacity) = (self.side.len() + bytes, self.side.capacity());
+        match needed > capacity {
+            true => needed.max(capacity * 2) - capacity,
+            false => 0,
+        }
+    }
+
+    /// Keeps bytes beside the body: a changed text, a rendered attribute. They are charged before they are taken.
     pub fn keep(&mut self, bytes: &[u8]) -> Slice {
         let start = self.side.len();
+        let growth = self.growth(bytes.len());
+        if growth > 0 {
+            self.charge.grow_over(growth);
+            let capacity = self.side.capacity() + growth;
+            self.side.reserve_exact(capacity - start);
+        }
         self.side.extend_from_slice(bytes);
         Slice {
             start: start as u32 | SIDE,
@@ -393,6 +413,26 @@ mod tests {
         assert_eq!(small.bytes(small.records()[0].value), b"\"three\"");
         assert_eq!(small.bytes(small.records()[0].attributes), b"\"a\":1");
         assert_eq!(small.records()[0].sequence, batch.records()[2].sequence);
+    }
+
+    /// Half a megabyte beside the body, text by text: the budget knows of it before anybody settles.
+    #[test]
+    fn what_lies_beside_the_body_is_charged_before_it_is_taken() {
+        let mut batch = test_util::batch(&["one"]);
+        let budget = batch.body().budget().clone();
+        let before = budget.used();
+        let text = vec![b'x'; 1 << 10];
+        for kept in 1..=512u64 {
+            batch.keep(&text);
+            assert!(budget.used() - before >= kept << 10);
+        }
+        assert!(budget.used() - before <= 2 << 19, "it grows by doubling");
+        assert!(!batch.has_room(64 << 20), "just over");
+        let charged = budget.used();
+        batch.settle();
+        assert!(budget.used() <= charged + 4_096, "the index alone is new");
+        drop(batch);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::bell::Bell;
-use crate::ceiling::Ceiling;
 use crate::ledger::{DropReason, add, subtract};
 use crate::port::{Attempt, Goal, Port, batch_id, is_report};
 use crate::quota::Quota;
@@ -52,8 +51,6 @@ struct Delivery {
     held: Held,
     /// How often failed requests may be repeated.
     quota: Quota,
-    /// What may be sent within an hour, where that is bound.
-    ceiling: Option<Ceiling>,
     /// The one attempt that an open breaker is given at shutdown was used.
     last_chance_used: bool,
     /// How far the last report of losses has come during shutdown.
@@ -73,7 +70,6 @@ pub async fn run(port: Rc<Port>, sink: Box<dyn Sink>, world: Rc<dyn World>) {
     // Whatever happens to this task, nobody may wait for it for ever.
     let _guard = Guard(port.clone());
     let limits = std::panic::catch_unwind(AssertUnwindSafe(|| sink.limits()));
-    let ceiling = port.settings.bytes_per_hour.map(Ceiling::new);
     let mut delivery = Delivery {
         port,
         sink,
@@ -84,7 +80,6 @@ pub async fn run(port: Rc<Port>, sink: Box<dyn Sink>, world: Rc<dyn World>) {
         }),
         held: Held::default(),
         quota: Quota::default(),
-        ceiling,
         last_chance_used: false,
         last_report: LastReport::NotYet,
     };
@@ -256,7 +251,7 @@ impl Delivery {
 
     /// How long the next records have to wait for the ceiling; `None` when they may go now.
     fn over_ceiling(&self) -> Option<Duration> {
-        let ceiling = self.ceiling.as_ref()?;
+        let ceiling = self.port.ceiling.as_ref()?.borrow();
         let under_way = self.port.under_way.borrow();
         let bytes = match under_way.front() {
             Some(attempt) if attempt.is_report() && self.port.queue.is_empty() => return None,
@@ -272,10 +267,11 @@ impl Delivery {
     }
 
     /// Counts what is sent now against the ceiling. Says whether it is more than could ever be sent; then nothing is.
-    fn spend(&mut self, attempt: &Attempt) -> bool {
-        let Some(ceiling) = &mut self.ceiling else {
+    fn spend(&self, attempt: &Attempt) -> bool {
+        let Some(ceiling) = &self.port.ceiling else {
             return false;
         };
+        let mut ceiling = ceiling.borrow_mut();
         let bytes = attempt.records.weight() as u64;
         let never = bytes > ceiling.bytes_max();
         if !never {
@@ -437,18 +433,19 @@ impl Delivery {
             self.world.log(crate::level::Level::Error, &message);
             return;
         };
-        let split = split(attempt.records.len(), &outcome);
+        let mut split = split(attempt.records.len(), &outcome);
         self.count(&split, Some(&attempt.records), attempt.tried + 1);
         if !split.held.is_empty() {
             self.hold(&attempt, &split.held);
         }
         if !split.too_large.is_empty() {
-            let too_large = split.too_large.into_iter();
-            self.halve(attempt.records.subset(too_large), attempt.tried + 1);
+            let too_large = std::mem::take(&mut split.too_large);
+            let records = attempt.records.subset(too_large.into_iter());
+            self.halve(records, attempt.tried + 1);
         }
-        if let Some(retry) = split.retry {
-            self.failed(split.accepted, &retry);
-            self.try_again(attempt, retry, was_open);
+        if let Some(retry) = &split.retry {
+            self.failed(split.accepted, retry);
+            self.try_again(attempt, &split, retry, was_open);
         }
     }
 
@@ -458,6 +455,9 @@ impl Delivery {
         subtract(&counts.in_flight, split.accepted);
         add(&counts.delivered, split.accepted);
         for (reason, positions) in &split.rejected {
+            if counts.is_new_rejection(reason) && !self.port.observes {
+                self.log_refused(reason);
+            }
             match records {
                 Some(records) => {
                     let refused = records.subset(positions.iter().copied());
@@ -471,8 +471,22 @@ impl Delivery {
         }
         if split.is_answer() {
             self.port.breaker.borrow_mut().success();
-            self.quota.success();
+            // What is sent again after a part was settled is a repeat like any other.
+            if split.retry.is_none() {
+                self.quota.success();
+            }
         }
+    }
+
+    /// One line for each reason. The count is in the ledger, and in the next report of losses; of observations that
+    /// report is a line by itself.
+    fn log_refused(&self, reason: &str) {
+        let message = format!(
+            "records of sink `{}` are refused for good: {reason}; check its address, its credentials and what it is \
+             sent; such records are counted as rejected",
+            self.port.name
+        );
+        self.world.log(crate::level::Level::Error, &message);
     }
 
     /// What a failure means for the requests to come.
@@ -507,9 +521,17 @@ impl Delivery {
         }
     }
 
-    fn try_again(&mut self, attempt: Attempt, retry: Retry, was_open: bool) {
-        let tried = attempt.tried + counted(&retry, was_open);
+    /// Keeps what is left for another attempt. One that settled some of the records, be it by refusing them, used up
+    /// none of the others' attempts: there are fewer of them each time, and the quota bounds how often.
+    fn try_again(&mut self, attempt: Attempt, split: &Split, retry: &Retry, was_open: bool) {
         let whole = retry.positions.len() == attempt.records.len();
+        let (mut tried, mut partial) = (attempt.tried, attempt.partial);
+        if whole {
+            tried += counted(retry, was_open);
+        } else if split.rejected.is_empty() {
+            // It takes what it can and wants a pause; one that stopped at a bad record does not.
+            partial += 1;
+        }
         let records = if whole {
             attempt.records
         } else {
@@ -519,7 +541,7 @@ impl Delivery {
             self.port.lose(&records, DropReason::Attempts, tried);
             return;
         }
-        let not_before = self.again_at(tried, &retry);
+        let not_before = self.again_at(tried + partial, retry);
         self.port.under_way.borrow_mut().push_front(Attempt {
             batch_id: if whole {
                 attempt.batch_id
@@ -528,14 +550,15 @@ impl Delivery {
             },
             records,
             tried,
+            partial,
             not_before,
         });
     }
 
     /// When another attempt is allowed, by the policy of retries and by the quota.
-    fn again_at(&mut self, tried: u32, retry: &Retry) -> Instant {
+    fn again_at(&mut self, failures: u32, retry: &Retry) -> Instant {
         let now = self.world.now();
-        let delay = retry::delay(tried.max(1), retry.after, self.world.random());
+        let delay = retry::delay(failures.max(1), retry.after, self.world.random());
         (now + delay).max(self.quota.pay(now, retry.answered))
     }
 
@@ -632,15 +655,11 @@ fn unanswered() -> Outcome {
 /// How many records of a selection fit into one call: at least one.
 fn fitting(records: &Selection, records_max: usize, bytes_max: usize) -> usize {
     let mut bytes = 0;
-    let fit = records
-        .records()
-        .take(records_max)
-        .take_while(|(batch, record)| {
-            bytes += batch.weight(record);
-            bytes <= bytes_max
-        })
-        .count();
-    fit.max(1)
+    let fit = records.weights().take(records_max).take_while(|weight| {
+        bytes += weight;
+        bytes <= bytes_max
+    });
+    fit.count().max(1)
 }
 
 #[cfg(test)]

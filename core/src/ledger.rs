@@ -117,6 +117,12 @@ impl SinkCounts {
         *self.unreported.borrow_mut().entry(label).or_default() += count;
     }
 
+    /// Whether nothing was refused for this reason yet, among those that are told apart.
+    pub fn is_new_rejection(&self, reason: &str) -> bool {
+        let why = self.rejected_why.borrow();
+        why.len() < REASONS_MAX && !why.contains_key(reason)
+    }
+
     /// Losses since the last report, to be reported now. Empty when there are none.
     pub fn take_unreported(&self) -> BTreeMap<String, u64> {
         std::mem::take(&mut *self.unreported.borrow_mut())
@@ -190,6 +196,8 @@ pub struct Ledger {
     pub limit_evicted: Cell<u64>,
     /// Texts that a `parse` could not read, and kept as they were.
     pub unparsed: Cell<u64>,
+    /// Attributes that `enrich` left out of a record, for their size or for want of memory.
+    pub attributes_left_out: Cell<u64>,
     /// Batches that a transform broke on.
     pub broken_stages: Cell<u64>,
     redactions: RefCell<BTreeMap<String, u64>>,
@@ -288,6 +296,7 @@ impl Ledger {
             ("tail_max_wait", &self.tail_max_wait),
             ("limit_evicted", &self.limit_evicted),
             ("unparsed", &self.unparsed),
+            ("attributes_left_out", &self.attributes_left_out),
             ("broken_stages", &self.broken_stages),
         ];
         for (name, value) in rare {

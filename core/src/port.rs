@@ -11,6 +11,7 @@ use crate::bell::Bell;
 use crate::body::Body;
 use crate::breaker::Breaker;
 use crate::budget::Budget;
+use crate::ceiling::Ceiling;
 use crate::dead_letter::{self, Fault};
 use crate::facts::Facts;
 use crate::invocation::Slot;
@@ -62,8 +63,10 @@ pub struct Attempt {
     pub records: Selection,
     /// The same on every attempt.
     pub batch_id: String,
-    /// Attempts that were made.
+    /// Attempts that were made and settled none of them.
     pub tried: u32,
+    /// Attempts after which the destination had taken some, and wanted a pause for these.
+    pub partial: u32,
     /// When the next one is allowed.
     pub not_before: Instant,
 }
@@ -75,6 +78,7 @@ impl Attempt {
             batch_id: batch_id(&records),
             records,
             tried: 0,
+            partial: 0,
             not_before: Instant::default(),
         }
     }
@@ -171,6 +175,8 @@ pub struct Port {
     pub budget: Budget,
     /// Strikes and probes.
     pub breaker: RefCell<Breaker>,
+    /// What may be sent within an hour, where that is bound. All ports of one table share it.
+    pub ceiling: Option<Rc<RefCell<Ceiling>>>,
     /// Rings when the goal changes or the queue wants attention.
     pub bell: Bell,
     /// Rings when the sink got on: shared with the driver.
@@ -209,6 +215,9 @@ impl Port {
             under_way: RefCell::default(),
             budget,
             breaker: RefCell::new(Breaker::new(settings.strikes_max)),
+            ceiling: settings
+                .bytes_per_hour
+                .map(|bytes| Rc::new(RefCell::new(Ceiling::new(bytes)))),
             settings,
             counts: SinkCounts::default(),
             bell: Bell::default(),
@@ -225,11 +234,12 @@ impl Port {
         }
     }
 
-    /// The same for observations.
+    /// The same for observations, under the ceiling of the port that takes the records of its table.
     #[must_use]
-    pub fn of_observations(self) -> Port {
+    pub fn of_observations(self, beside: &Port) -> Port {
         Port {
             observes: true,
+            ceiling: beside.ceiling.clone(),
             ..self
         }
     }

@@ -116,27 +116,50 @@ impl Selection {
 
     /// A selection of the records at these positions of this one.
     pub fn subset(&self, keep: impl Iterator<Item = usize>) -> Selection {
-        let order: Vec<_> = keep
-            .filter_map(|position| self.order.get(position).copied())
-            .collect();
-        Selection {
-            parcels: self.parcels.clone(),
-            order,
-        }
+        let order = keep.filter_map(|position| self.order.get(position).copied());
+        Selection::of_some(&self.parcels, order.collect())
     }
 
     /// Bytes of the records.
     pub fn weight(&self) -> usize {
-        self.records()
-            .map(|(batch, record)| batch.weight(record))
-            .sum()
+        self.weights().sum()
+    }
+
+    /// Bytes of each record, or of the observation that it stands for.
+    pub fn weights(&self) -> impl Iterator<Item = usize> {
+        self.order.iter().map(|(parcel, position)| {
+            let (batch, position) = (&self.parcels[*parcel as usize], *position as usize);
+            let observed = batch.observations().get(position);
+            observed.map_or_else(
+                || batch.weight(&batch.records()[position]),
+                Observation::weight,
+            )
+        })
     }
 
     /// Splits off the records from a position on.
     pub fn split_off(&mut self, at: usize) -> Selection {
+        let order = self.order.split_off(at.min(self.order.len()));
+        let parcels = std::mem::take(&mut self.parcels);
+        *self = Selection::of_some(&parcels, std::mem::take(&mut self.order));
+        Selection::of_some(&parcels, order)
+    }
+
+    /// Some records of these batches. Batches of which none is left are not held, or their bodies would stay in memory.
+    fn of_some(parcels: &[Arc<Batch>], mut order: Vec<(u32, u32)>) -> Selection {
+        let mut places = vec![None; parcels.len()];
+        let mut kept = Vec::new();
+        for (parcel, _) in &mut order {
+            let batch = &parcels[*parcel as usize];
+            let place = &mut places[*parcel as usize];
+            *parcel = *place.get_or_insert_with(|| {
+                kept.push(batch.clone());
+                kept.len() as u32 - 1
+            });
+        }
         Selection {
-            parcels: self.parcels.clone(),
-            order: self.order.split_off(at.min(self.order.len())),
+            parcels: kept,
+            order,
         }
     }
 }
@@ -272,4 +295,58 @@ pub trait Sink {
 
     /// Forgets everything that it holds: it was counted as dropped.
     fn forget(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_util;
+
+    /// Three batches of two records each.
+    fn selection() -> (Selection, Vec<Arc<Batch>>) {
+        let mut records = Selection::default();
+        let mut batches = Vec::new();
+        for _ in 0..3 {
+            let batch = Arc::new(test_util::batch(&["one", "two"]));
+            records.add(&Parcel {
+                batch: batch.clone(),
+                chosen: Box::new([0, 1]),
+                lane: Lane::Middle,
+                weight: 2,
+            });
+            batches.push(batch);
+        }
+        (records, batches)
+    }
+
+    fn holders(batches: &[Arc<Batch>]) -> Vec<usize> {
+        batches.iter().map(|b| Arc::strong_count(b) - 1).collect()
+    }
+
+    #[test]
+    fn a_part_of_a_selection_holds_only_the_batches_of_its_records() {
+        let (records, batches) = selection();
+        let part = records.subset([2, 5, 4].into_iter());
+        drop(records);
+        assert_eq!(holders(&batches), [0, 1, 1]);
+        let of = |at: usize| part.records().nth(at).unwrap();
+        assert!(std::ptr::eq(of(0).1, &raw const batches[1].records()[0]));
+        assert!(std::ptr::eq(of(1).1, &raw const batches[2].records()[1]));
+        assert!(std::ptr::eq(of(2).1, &raw const batches[2].records()[0]));
+        assert!(part.subset(std::iter::empty()).parcels.is_empty());
+    }
+
+    #[test]
+    fn both_halves_of_a_selection_hold_only_their_own_batches() {
+        let (mut first, batches) = selection();
+        let second = first.split_off(3);
+        assert_eq!((first.len(), second.len()), (3, 3));
+        assert_eq!(holders(&batches), [1, 2, 1]);
+        drop(first);
+        assert_eq!(holders(&batches), [0, 1, 1]);
+        assert_eq!(
+            second.weight(),
+            3 * batches[0].weight(&batches[0].records()[0])
+        );
+    }
 }

@@ -13,7 +13,7 @@ use std::fmt;
 use std::io::Write;
 use std::ops::Range;
 
-use crate::expr::{Name, Names, Path, Problem, Source, Value, check, path_at};
+use crate::expr::{Name, Names, Path, Paths, Problem, Source, Value, check, path_at};
 use crate::suggest::closest;
 use crate::time::{Civil, civil, digits};
 
@@ -118,6 +118,19 @@ impl Template {
         for part in &self.parts {
             if let Part::Name(name) = part {
                 visit(name);
+            }
+        }
+    }
+
+    /// Adds the paths that it names, and whether it names the message, to what one walk finds.
+    pub fn add_to(&self, paths: &mut Paths) {
+        for part in &self.parts {
+            match part {
+                Part::Path(path) => {
+                    paths.add(path);
+                }
+                Part::Name(name) => paths.with_message |= *name == Name::Message,
+                _ => {}
             }
         }
     }

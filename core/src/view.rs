@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::batch::{Batch, Record};
 use crate::expr::{
-    NO_PLACES, Name, PLACES_MAX, Path, Paths, Places, Segment, Source, Subject, Value,
+    NO_PLACES, Name, PLACES_MAX, Path, Paths, Place, Places, Segment, Source, Subject, Value,
 };
 use crate::facts::Facts;
 use crate::invocation::{Invocation, Invocations};
@@ -59,21 +59,49 @@ pub struct View<'a> {
     batch: &'a Batch,
     record: &'a Record,
     around: Surroundings<'a>,
+    /// What whoever looks at the record will ask for.
+    asked: Option<&'a Paths>,
     decoded: OnceCell<Vec<u8>>,
     recognised: OnceCell<Recognised>,
     message: OnceCell<Vec<u8>>,
     located: OnceCell<Located>,
 }
 
-/// The values at the paths of one expression.
+/// The values at the paths of one expression or stage.
 struct Located {
     /// The paths are those that stood at this address: an expression lives longer than a look at a record.
     paths: *const Paths,
-    /// Where each value lies: in the record's text, or decoded in `texts`.
+    /// The record is JSON to its end.
+    whole: bool,
+    /// Where each value lies in the record's text.
     places: Places,
-    /// The places that lie in `texts`, a bit each.
+    /// The values that had escapes, a bit each, and where their text ends in `texts`, one behind the other.
     decoded: u32,
+    ends: [u32; PLACES_MAX],
     texts: Vec<u8>,
+}
+
+impl Located {
+    /// The text of a value that had escapes.
+    fn decoded(&self, place: usize) -> Option<&[u8]> {
+        let bit = 1 << place;
+        if self.decoded & bit == 0 {
+            return None;
+        }
+        let before = self.decoded & (bit - 1);
+        let start = match before.checked_ilog2() {
+            Some(last) => self.ends[last as usize] as usize,
+            None => 0,
+        };
+        self.texts.get(start..self.ends[place] as usize)
+    }
+}
+
+/// A value at a path.
+enum Found<'v> {
+    Raw(&'v [u8]),
+    /// A string without its quotes and escapes.
+    Decoded(&'v [u8]),
 }
 
 const _: () = assert!(PLACES_MAX <= u32::BITS as usize);
@@ -96,11 +124,19 @@ impl<'a> View<'a> {
             batch,
             record,
             around,
+            asked: None,
             decoded: OnceCell::new(),
             recognised: OnceCell::new(),
             message: OnceCell::new(),
             located: OnceCell::new(),
         }
+    }
+
+    /// The same, which finds all of these paths with the first one that is asked for.
+    #[must_use]
+    pub fn asking(mut self, paths: &'a Paths) -> View<'a> {
+        self.asked = (!paths.is_empty()).then_some(paths);
+        self
     }
 
     /// The raw JSON value of `record`.
@@ -151,12 +187,14 @@ impl<'a> View<'a> {
     }
 
     fn recognised(&self) -> &Recognised {
-        self.recognised
-            .get_or_init(|| match (self.shape(), self.object()) {
-                (_, Some(object)) => recognise::in_object(self.text(), object),
-                (Shape::Text, None) => recognise::in_text(self.text()),
-                _ => Recognised::default(),
-            })
+        if let Some(paths) = self.asked.filter(|paths| paths.with_message) {
+            self.located(paths);
+        }
+        self.recognised.get_or_init(|| match self.shape() {
+            Shape::Object => recognise::in_whole_object(self.text()).unwrap_or_default(),
+            Shape::Text => recognise::in_text(self.text()),
+            Shape::Other => Recognised::default(),
+        })
     }
 
     /// The message: the text behind what the runtime put before it, or of JSON its `message`, `msg` or
@@ -198,23 +236,62 @@ impl<'a> View<'a> {
                 (message, false) => out.extend_from_slice(message),
             },
             Subject::Name(name) => template::write_value(&self.name(name), out),
-            Subject::Path(path) => match self.raw_at(&path.segments) {
-                Some(raw) if raw.first() == Some(&b'"') => {
+            Subject::Path(path) => match self.found(path) {
+                Some(Found::Decoded(text)) => out.extend_from_slice(text),
+                Some(Found::Raw(raw)) if raw.first() == Some(&b'"') => {
                     json::unescape_into(json::string_inside(raw).unwrap_or_default(), out)
                 }
-                None | Some([b'{' | b'[' | b'n', ..]) => {}
-                Some(raw) => out.extend_from_slice(raw),
+                None | Some(Found::Raw([b'{' | b'[' | b'n', ..])) => {}
+                Some(Found::Raw(raw)) => out.extend_from_slice(raw),
             },
         }
         out.len() > start
     }
 
-    /// Finds the values at all paths of an expression in one walk, and decodes those that need it.
+    /// The value at a path: with all others that were asked for, or by a walk of its own.
+    fn found(&self, path: &Path) -> Option<Found<'_>> {
+        let asked = self.asked.map(|paths| (paths, paths.place(&path.segments)));
+        let Some((paths, Some(place))) = asked else {
+            return self.raw_at(&path.segments).map(Found::Raw);
+        };
+        let located = self.located(paths);
+        if let Some(text) = located.decoded(place) {
+            return Some(Found::Decoded(text));
+        }
+        let place = located.places[place];
+        (!place.is_empty()).then(|| Found::Raw(&self.text()[place.range()]))
+    }
+
+    /// Where the value at a path lies in the [text](Self::text), if that path is [asked](Self::asking) for; an empty
+    /// place where there is none.
+    pub fn place(&self, path: &[Segment]) -> Option<Place> {
+        let paths = self.asked?;
+        let place = paths.place(path)?;
+        Some(self.located(paths).places[place])
+    }
+
+    /// Whether the [text](Self::text) is one JSON object, with white space around it at most.
+    pub fn is_object(&self) -> bool {
+        match (self.raw().first(), self.asked) {
+            // A record's own JSON was checked when it came in.
+            (Some(b'{'), _) => true,
+            (Some(b'"'), Some(paths)) => self.shape() == Shape::Object && self.located(paths).whole,
+            _ => self.object().is_some(),
+        }
+    }
+
+    fn located(&self, paths: &Paths) -> &Located {
+        self.located.get_or_init(|| self.locate(paths))
+    }
+
+    /// Finds the values at all paths in one walk, and decodes those that need it.
     fn locate(&self, paths: &Paths) -> Located {
         let mut located = Located {
             paths,
+            whole: false,
             places: NO_PLACES,
             decoded: 0,
+            ends: [0; PLACES_MAX],
             texts: Vec::new(),
         };
         let text = self.text();
@@ -233,21 +310,20 @@ impl<'a> View<'a> {
             located.places = NO_PLACES;
             return located;
         }
+        located.whole = true;
         if paths.with_message && text.get(start) == Some(&b'{') {
             self.recognised.get_or_init(|| reading.finish());
         }
-        for (place, range) in located.places.iter_mut().enumerate() {
-            let raw = &text[range.start as usize..range.end as usize];
-            let Some(inside) = json::string_inside(raw) else {
+        for (place, found) in located.places.iter().take(paths.len()).enumerate() {
+            let Some(inside) = json::string_inside(&text[found.range()]) else {
                 continue;
             };
             if memchr::memchr(b'\\', inside).is_some() {
                 if located.decoded == 0 {
                     located.texts = self.around.scratch.take();
                 }
-                let start = located.texts.len() as u32;
                 json::unescape_into(inside, &mut located.texts);
-                *range = start..located.texts.len() as u32;
+                located.ends[place] = located.texts.len() as u32;
                 located.decoded |= 1 << place;
             }
         }
@@ -337,29 +413,33 @@ impl Source for View<'_> {
     }
 
     fn path(&self, path: &Path) -> Value<'_> {
-        self.raw_at(&path.segments).map_or(Value::Missing, value_of)
+        match self.found(path) {
+            Some(Found::Decoded(text)) => Value::Text(String::from_utf8_lossy(text)),
+            Some(Found::Raw(raw)) => value_of(raw),
+            None => Value::Missing,
+        }
     }
 
     fn named<'s>(&'s self, name: &Name, paths: &Paths) -> Value<'s> {
         if *name == Name::Message && !paths.is_empty() {
-            self.located.get_or_init(|| self.locate(paths));
+            self.located(paths);
         }
         self.name(name)
     }
 
     fn located<'s>(&'s self, paths: &'s Paths, place: usize) -> Value<'s> {
-        let located = self.located.get_or_init(|| self.locate(paths));
+        let located = View::located(self, paths);
         if place >= PLACES_MAX || !std::ptr::eq(located.paths, paths) {
             return self.path(paths.get(place));
         }
-        let range = located.places[place].start as usize..located.places[place].end as usize;
-        if located.decoded & (1 << place) != 0 {
-            return Value::Text(String::from_utf8_lossy(&located.texts[range]));
+        if let Some(text) = located.decoded(place) {
+            return Value::Text(String::from_utf8_lossy(text));
         }
-        if range.is_empty() {
+        let place = located.places[place];
+        if place.is_empty() {
             return Value::Missing;
         }
-        value_of(&self.text()[range])
+        value_of(&self.text()[place.range()])
     }
 }
 

@@ -36,6 +36,9 @@ use crate::shared::late::LateHeaders;
 use crate::shared::tls::Tls;
 use crate::shared::url::Url;
 
+#[cfg(test)]
+mod tests;
+
 /// This build speaks gRPC.
 pub(crate) const BUILT: bool = true;
 

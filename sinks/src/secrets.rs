@@ -45,6 +45,9 @@ const ATTEMPTS_MAX: u32 = 4;
 /// Pause after the first request that failed; it doubles.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// Messages that are told apart and remembered; further ones are not said.
+const MESSAGES_MAX: usize = 64;
+
 /// What failed is tried again after this much running time.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
@@ -131,8 +134,9 @@ impl Fetcher {
         for attempt in 1..=ATTEMPTS_MAX {
             match self.get(late.arn()).await {
                 Ok(text) => {
-                    self.fetched.push(late.arn().to_owned());
-                    self.fetched.dedup();
+                    if !self.is_fetched(late.arn()) {
+                        self.fetched.push(late.arn().to_owned());
+                    }
                     return late.set(&text);
                 }
                 Err(Trouble::Again(_)) if attempt < ATTEMPTS_MAX => {
@@ -141,7 +145,7 @@ impl Fetcher {
                 }
                 Err(Trouble::Again(why) | Trouble::Lasting(why)) => {
                     let message = format!("the secret `{}` cannot be read: {why}", late.arn());
-                    if !self.said.contains(&message) {
+                    if self.said.len() < MESSAGES_MAX && !self.said.contains(&message) {
                         self.world.log(Level::Error, &message);
                         self.said.push(message);
                     }
@@ -149,6 +153,10 @@ impl Fetcher {
                 }
             }
         }
+    }
+
+    fn is_fetched(&self, arn: &str) -> bool {
+        self.fetched.iter().any(|known| known == arn)
     }
 
     async fn get(&self, arn: &str) -> Result<String, Trouble> {
@@ -161,8 +169,9 @@ impl Fetcher {
             batch_id: "",
             facts: &facts,
         };
-        let is_new = !self.fetched.iter().any(|known| known == arn);
-        if is_new && let Some(text) = from_extension(arn, &call).await {
+        if !self.is_fetched(arn)
+            && let Some(text) = from_extension(arn, &call).await
+        {
             return Ok(text);
         }
         match before(&*self.world, deadline, from_service(arn, &call)).await {

@@ -124,7 +124,12 @@ pub struct Line {
 }
 
 impl Line {
-    fn parse(text: &str) -> Line {
+    /// Reads a line.
+    ///
+    /// # Panics
+    ///
+    /// Where it is none.
+    pub fn parse(text: &str) -> Line {
         let mut members: BTreeMap<String, Box<RawValue>> =
             serde_json::from_str(text).unwrap_or_else(|error| panic!("no record: {error}: {text}"));
         let mut word = |key: &str| {

@@ -9,6 +9,8 @@
 //!    what stands there.
 //! 4. `set` writes templates, always as text.
 //!
+//! One walk over the record's JSON finds what all steps look at; it is only walked over again once it was changed.
+//!
 //! Objects on the way are made where they are missing, and a value that is there is replaced. `lookup` and templates
 //! see the record as it came in. What is missing, or renders empty, leaves the record as it is. Into a record that is no
 //! JSON object, or through a value that is no object, nothing is written: text stays as it is. Lines in CloudWatch's
@@ -22,7 +24,9 @@
 
 use tapline_core::batch::{Batch, Record, Slice};
 use tapline_core::config::{Field, FieldKind, Fields};
+use tapline_core::expr::{Path, Paths, Place as Found};
 use tapline_core::json;
+use tapline_core::ledger::add;
 use tapline_core::limits::ATTRIBUTES_BYTES_MAX;
 use tapline_core::registry::TransformKind;
 use tapline_core::resource;
@@ -108,7 +112,8 @@ const FIELDS: Fields = &[
 /// Where a value stands: in the record's JSON, or beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    Path(Vec<Box<str>>),
+    /// The path, and its keys.
+    Path(Path, Vec<Box<str>>),
     Attribute(String),
 }
 
@@ -120,6 +125,8 @@ struct Enrich {
     lookups: Vec<Lookup>,
     set: Vec<(Place, Template)>,
     resource: bool,
+    /// All paths that any step looks at, for one walk over the record.
+    paths: Paths,
     work: Work,
 }
 
@@ -127,13 +134,16 @@ struct Enrich {
 #[derive(Default)]
 struct Work {
     attributes: Vec<u8>,
-    /// The record's text, where it holds an object that is to be edited; else empty.
+    /// The record's text, once it is to be edited, where it holds an object; else empty.
     text: Vec<u8>,
+    text_taken: bool,
     next: Vec<u8>,
     value: Vec<u8>,
     rendered: Vec<u8>,
     attributes_changed: bool,
     text_changed: bool,
+    /// Attributes that were too large.
+    left_out: u64,
 }
 
 impl Transform for Enrich {
@@ -148,22 +158,26 @@ impl Transform for Enrich {
             if !record.is_live() || record.embedded_metrics {
                 continue;
             }
-            let sharing = fixed && record.attributes.is_empty();
+            let before = record.attributes;
+            let sharing = fixed && before.is_empty();
             let known = shared.filter(|_| sharing);
             let moment = moment(&batch, record);
-            let view = View::new(&batch, record, context.surroundings());
-            work.begin(batch.bytes(record.attributes));
-            if self.edits_values() {
-                work.take_text(&view);
-            }
+            let view = View::new(&batch, record, context.surroundings()).asking(&self.paths);
+            work.begin(batch.bytes(before));
             if known.is_none() || self.edits_values() {
                 self.edit(&mut work, &resource, &view, &moment);
             }
             drop(view);
             let attributes = match known {
                 Some(slice) => Some(slice),
-                None if work.attributes_changed => Some(batch.keep(&work.attributes)),
-                None => None,
+                None if !work.attributes_changed => None,
+                None if work.attributes == batch.bytes(before) => None,
+                None if batch.has_room(work.attributes.len()) => Some(batch.keep(&work.attributes)),
+                // The record is worth more than what is said beside it.
+                None => {
+                    work.left_out += 1;
+                    None
+                }
             };
             if sharing {
                 shared = attributes;
@@ -175,6 +189,10 @@ impl Transform for Enrich {
             record.attributes = attributes.unwrap_or(record.attributes);
             record.value = value.unwrap_or(record.value);
         }
+        add(
+            &context.ledger.attributes_left_out,
+            std::mem::take(&mut work.left_out),
+        );
         work.end();
         self.work = work;
         output.push(batch);
@@ -190,32 +208,52 @@ impl Enrich {
         moment: &Moment,
     ) {
         for place in &self.removed {
-            work.remove(place);
+            work.remove(place, view);
         }
         for (from, to) in &self.renamed {
-            work.rename(from, to);
+            work.rename(from, to, view);
         }
         for (place, value) in resource {
-            work.set(place, value);
+            work.set(place, value, view);
         }
         for lookup in &self.lookups {
             work.rendered.clear();
             if let Some(value) = lookup.find(view, &mut work.rendered) {
-                work.set(&lookup.into, value);
+                work.set(&lookup.into, value, view);
             }
         }
         for (place, template) in &self.set {
             work.render(template, view, moment);
             if !work.rendered.is_empty() {
                 let value = std::mem::take(&mut work.value);
-                work.set(place, &value);
+                work.set(place, &value, view);
                 work.value = value;
             }
         }
     }
 
+    /// Notes what the steps look at; once all of them are there.
+    fn note_paths(&mut self) {
+        let mut paths = Paths::default();
+        let renamed = self.renamed.iter().flat_map(|(from, to)| [from, to]);
+        let into = self.lookups.iter().map(|lookup| &lookup.into);
+        let set = self.set.iter().map(|(place, _)| place);
+        for place in self.removed.iter().chain(renamed).chain(into).chain(set) {
+            if let Place::Path(path, _) = place {
+                paths.add(path);
+            }
+        }
+        for lookup in &self.lookups {
+            paths.add_subject(&lookup.by);
+        }
+        for (_, template) in &self.set {
+            template.add_to(&mut paths);
+        }
+        self.paths = paths;
+    }
+
     fn edits_values(&self) -> bool {
-        let in_record = |place: &Place| matches!(place, Place::Path(_));
+        let in_record = |place: &Place| matches!(place, Place::Path(..));
         self.removed.iter().any(in_record)
             || self
                 .renamed
@@ -257,15 +295,25 @@ impl Work {
         self.attributes.clear();
         self.attributes.extend_from_slice(attributes);
         self.text.clear();
+        self.text_taken = false;
         self.attributes_changed = false;
         self.text_changed = false;
     }
 
+    /// Takes the record's text, where it is an object, before it is edited.
     fn take_text(&mut self, view: &View<'_>) {
-        let text = view.text();
-        if text.trim_ascii_start().first() == Some(&b'{') && json::whole_value(text).is_some() {
-            self.text.extend_from_slice(text);
+        if !self.text_taken {
+            self.text_taken = true;
+            if view.is_object() {
+                self.text.extend_from_slice(view.text());
+            }
         }
+    }
+
+    /// Where a value is in the text, found with all others; `None` where only a walk of its own tells: the text is no
+    /// longer the one that was walked over, or there are too many paths.
+    fn place(&self, path: &Path, view: &View<'_>) -> Option<Found> {
+        view.place(&path.segments).filter(|_| !self.text_changed)
     }
 
     /// The text for a template, quoted into `value`; `rendered` is empty where it gives none.
@@ -276,10 +324,10 @@ impl Work {
         json::quote_into(&self.rendered, &mut self.value);
     }
 
-    fn set(&mut self, place: &Place, value: &[u8]) {
+    fn set(&mut self, place: &Place, value: &[u8], view: &View<'_>) {
         match place {
-            Place::Path(keys) => {
-                if edit::set(&self.text, keys, value, &mut self.next) {
+            Place::Path(path, keys) => {
+                if self.set_in_text(path, keys, value, view) {
                     self.take_next_text();
                 }
             }
@@ -288,15 +336,36 @@ impl Work {
                 attributes::with(&self.attributes, name, value, &mut self.next);
                 if self.next.len() <= ATTRIBUTES_BYTES_MAX {
                     self.take_next_attributes();
+                } else {
+                    self.left_out += 1;
                 }
             }
         }
     }
 
-    fn remove(&mut self, place: &Place) {
+    /// Writes the text with a value set into `next`; `false` where it cannot stand there.
+    fn set_in_text(
+        &mut self,
+        path: &Path,
+        keys: &[Box<str>],
+        value: &[u8],
+        view: &View<'_>,
+    ) -> bool {
+        self.take_text(view);
+        match self.place(path, view) {
+            Some(found) if !found.is_empty() => {
+                edit::replace(&self.text, found.range(), value, &mut self.next);
+                true
+            }
+            Some(_) if keys.len() == 1 => edit::add(&self.text, keys, value, &mut self.next),
+            _ => edit::set(&self.text, keys, value, &mut self.next),
+        }
+    }
+
+    fn remove(&mut self, place: &Place, view: &View<'_>) {
         match place {
-            Place::Path(keys) => {
-                if edit::remove(&self.text, keys, &mut self.next) {
+            Place::Path(path, keys) => {
+                if self.remove_in_text(path, keys, view) {
                     self.take_next_text();
                 }
             }
@@ -310,44 +379,73 @@ impl Work {
         }
     }
 
+    /// Writes the text without a value into `next`; `false` where there is none.
+    fn remove_in_text(&mut self, path: &Path, keys: &[Box<str>], view: &View<'_>) -> bool {
+        let found = self.place(path, view);
+        if found.is_some_and(Found::is_empty) {
+            return false;
+        }
+        self.take_text(view);
+        match found {
+            Some(found) if !found.repeated && !self.text.is_empty() => {
+                edit::cut(&self.text, found, &mut self.next);
+                true
+            }
+            _ => edit::remove(&self.text, keys, &mut self.next),
+        }
+    }
+
     /// Moves a value as it is. Where it cannot stand at its new place, it stays at the old one.
-    fn rename(&mut self, from: &Place, to: &Place) {
+    fn rename(&mut self, from: &Place, to: &Place, view: &View<'_>) {
         let found = match from {
-            Place::Path(keys) => edit::get(&self.text, keys).map(|range| &self.text[range]),
+            Place::Path(path, keys) => match self.place(path, view) {
+                Some(found) if found.is_empty() => None,
+                Some(found) => Some(&view.text()[found.range()]),
+                None => {
+                    self.take_text(view);
+                    edit::get(&self.text, keys).map(|range| &self.text[range])
+                }
+            },
             Place::Attribute(name) => attributes::get(&self.attributes, name),
         };
         let Some(found) = found else { return };
-        self.value.clear();
-        self.value.extend_from_slice(found);
-        let value = std::mem::take(&mut self.value);
+        let mut value = std::mem::take(&mut self.value);
+        value.clear();
+        value.extend_from_slice(found);
         match (from, to) {
-            (Place::Path(old), Place::Path(new)) => {
+            (Place::Path(old, old_keys), Place::Path(new, new_keys)) => {
                 // The old place goes first: the new one may lie inside of it, or around it.
-                let moved = edit::remove(&self.text, old, &mut self.next)
-                    && edit::set(&self.next, new, &value, &mut self.rendered);
+                let absent = self.place(new, view).is_some_and(Found::is_empty);
+                let removed = self.remove_in_text(old, old_keys, view);
+                let moved = removed
+                    && if absent && new_keys.len() == 1 {
+                        edit::add(&self.next, new_keys, &value, &mut self.rendered)
+                    } else {
+                        edit::set(&self.next, new_keys, &value, &mut self.rendered)
+                    };
                 if moved {
                     std::mem::swap(&mut self.text, &mut self.rendered);
                     self.text_changed = true;
                 }
             }
-            (Place::Path(_), Place::Attribute(_)) => {
+            (Place::Path(..), Place::Attribute(_)) => {
                 let before = self.attributes_changed;
                 self.attributes_changed = false;
-                self.set(to, &value);
+                self.set(to, &value, view);
                 if self.attributes_changed {
-                    self.remove(from);
+                    self.remove(from, view);
                 }
                 self.attributes_changed |= before;
             }
-            (Place::Attribute(_), Place::Path(new)) => {
-                if edit::set(&self.text, new, &value, &mut self.next) {
+            (Place::Attribute(_), Place::Path(new, keys)) => {
+                if self.set_in_text(new, keys, &value, view) {
                     self.take_next_text();
-                    self.remove(from);
+                    self.remove(from, view);
                 }
             }
             (Place::Attribute(_), Place::Attribute(_)) => {
-                self.remove(from);
-                self.set(to, &value);
+                self.remove(from, view);
+                self.set(to, &value, view);
             }
         }
         self.value = value;

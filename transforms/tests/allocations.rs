@@ -54,7 +54,9 @@ fn made(kind: &str, config: &str) -> Box<dyn Transform> {
         .iter()
         .find(|row| row.name == kind)
         .expect("the kind is in the table");
-    let loading = Loading::new(&|_| None);
+    let key = "0123456789abcdef0123456789abcdef";
+    let environment = |name: &str| (name == "PII_KEY").then(|| key.to_owned());
+    let loading = Loading::new(&environment);
     let document = Document::parse(&loading, "t.toml", config.as_bytes()).expect("it is TOML");
     let reader =
         Reader::root(&loading, &document, kind.fields).with_scope(Scope::Redact, "transform `t`");
@@ -114,6 +116,14 @@ fn allocations(kind: &str, config: &str) -> usize {
 /// One test, since the allocator counts for all threads.
 #[test]
 fn records_that_stay_cost_no_allocation() {
+    for action in ["label", "mask", "remove", "partial", "hash"] {
+        let redact = format!(
+            "rules = ['@all']\nkeys = ['*_token']\nallow = ['never']\naction = '{action}'\n\
+             hash_key = {{ env = 'PII_KEY' }}"
+        );
+        assert_eq!(allocations("redact", &redact), 0, "{action}");
+    }
+    assert_eq!(allocations("redact", "rules = ['@all']\nmode = 'audit'"), 0);
     let redact = "rules = ['@all']\nkeys = ['password', '*_token', 'user.ssn']";
     assert_eq!(allocations("redact", redact), 0);
     let anchored = "custom = [{ id = 'c', regex = '^CUS-\\d+$' }]";
@@ -123,7 +133,22 @@ fn records_that_stay_cost_no_allocation() {
     let asking = "drop = '.u == \"x\" or message ~ \"^never$\" or message ~ \"^ever$\" or .message contains \"no such\" or .n == 5'";
     assert_eq!(allocations("filter", asking), 0);
     assert_eq!(allocations("parse", "continue = '^never$'"), 0);
+    assert_eq!(
+        allocations("parse", "start = '.'\nmax_lines = 2\nwait = '0s'"),
+        0
+    );
+    // Text that is in no such format; none of the records holds a pair or is one object in text.
+    for format in ["logfmt", "key_value"] {
+        let parse = format!("join = false\nformat = '{format}'");
+        assert_eq!(allocations("parse", &parse), 0, "{format}");
+    }
     assert_eq!(allocations("sample", "rate = 0.5"), 0);
+    for by in ["trace_id", ".n", ".message"] {
+        let sample = format!("rate = 1\nby = '{by}'");
+        assert_eq!(allocations("sample", &sample), 0, "{by}");
+        let limit = format!("limit = {{ rate = '1000000/s', by = '{by}' }}");
+        assert_eq!(allocations("sample", &limit), 0, "limit by {by}");
+    }
     let limited = "keep = 'level >= warn'\nlimit = { rate = '1000000/s' }";
     assert_eq!(allocations("sample", limited), 0);
     let limited =
@@ -133,6 +158,11 @@ fn records_that_stay_cost_no_allocation() {
     let enrich = "remove = ['.absent', 'absent']\nrename = { '.absent' = 'b', absent = '.c' }\n\
                   lookup = { by = '.n', table = { absent = 'x' }, into = 'y' }";
     assert_eq!(allocations("enrich", enrich), 0);
+    // Templates that render empty, and a place that is none in any record.
+    let set = "set = { a = '{.absent}', '.b' = '{xray_trace_id}', '.c.d' = '{.absent.x}' }";
+    assert_eq!(allocations("enrich", set), 0);
+    let set = "set = { a = 'x' }\nremove = ['.absent']\nrename = { '.absent' = '.b' }";
+    assert_eq!(allocations("enrich", set), 0, "an attribute that stands");
     let lookup = "lookup = { by = 'message', table = { absent = 'x' }, into = '.y' }";
     assert_eq!(allocations("enrich", lookup), 0);
 }

@@ -78,7 +78,12 @@ impl Delivery {
         self.port.held_records.set(retry.positions.len() as u64);
         self.held.records = records.map(|all| all.subset(retry.positions.iter().copied()));
         self.failed(split.accepted, &retry);
-        let tried = self.held.tried.unwrap_or_default() + counted(&retry, was_open);
+        // An attempt that settled some of them used up none of the others'; see `try_again`.
+        let used = match retry.positions.len() as u64 == held {
+            true => counted(&retry, was_open),
+            false => 0,
+        };
+        let tried = self.held.tried.unwrap_or_default() + used;
         if tried >= self.port.settings.attempts_max {
             self.drop_held(DropReason::Attempts);
             return;

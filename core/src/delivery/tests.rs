@@ -270,6 +270,42 @@ fn a_call_is_given_no_more_than_the_sink_takes() {
     assert_eq!(sizes, [3, 3, 1]);
 }
 
+#[test]
+fn a_call_is_given_no_more_bytes_than_the_sink_takes_and_one_larger_record_alone() {
+    // Each counts for its text, its time and its type: 12 + 24 + 8 bytes.
+    for (bytes_max, wanted) in [
+        (88, vec![2, 2]),
+        (87, vec![1, 1, 1, 1]),
+        (10, vec![1, 1, 1, 1]),
+    ] {
+        let mut bench = Bench::new(|_| {});
+        bench.give(4, Lane::Middle);
+        let (sink, seen) = ScriptedSink::new([Answer::ok()]);
+        let sink = sink.with_limits(100, bytes_max);
+        bench.run(sink, bench.drain_after(SECOND, SECOND));
+        let sizes: Vec<usize> = seen.calls.borrow().iter().map(Vec::len).collect();
+        assert_eq!(sizes, wanted, "{bytes_max}");
+    }
+}
+
+/// No pause ends behind the end: what the destination asks to wait for longer is given up at once.
+#[test]
+fn a_pause_that_ends_after_the_shutdown_is_not_begun() {
+    let mut bench = Bench::new(|_| {});
+    bench.give(2, Lane::Middle);
+    let later = Verdict::Retry {
+        why: "503".into(),
+        after: Some(SECOND * 30),
+        answered: true,
+    };
+    let (sink, seen) = ScriptedSink::new([Answer::After(Duration::ZERO, later.into())]);
+    let start = bench.world.now();
+    bench.run(sink, bench.drain_after(Duration::ZERO, SECOND));
+    assert!(bench.world.now().since(start) < Duration::from_millis(100));
+    assert_eq!(bench.port.counts.drops()[&DropReason::Shutdown], 3);
+    assert_eq!(seen.calls.borrow().len(), 2, "the records, and the report");
+}
+
 /// At rest nothing is sent until the queue is half full.
 #[test]
 fn pressure_sends_without_a_flush() {
@@ -447,6 +483,7 @@ fn what_waits_for_an_attempt_gives_way_to_new_bodies() {
 mod bounds;
 mod dead_letters;
 mod held;
+mod progress;
 
 /// Observations travel as records do, and what is lost of them is said: no record of a loss is made, and none is part of
 /// the law.
@@ -471,7 +508,7 @@ fn lost_observations_are_logged_and_make_no_record() {
     assert_eq!(observation.start_ms(), 6);
     let mut bench = Bench::new(|_| {});
     let port = Rc::try_unwrap(bench.port).expect("nobody else has it");
-    bench.port = Rc::new(port.of_observations());
+    bench.port = Rc::new(port.of_observations(&Bench::new(|_| {}).port));
     bench.port.observe(&[observation.clone(), observation], 11);
     let refused = Answer::After(Duration::ZERO, Verdict::Rejected("400".into()).into());
     let (sink, seen) = ScriptedSink::new([Answer::unavailable(), refused]);

@@ -47,7 +47,7 @@ use std::time::Duration;
 
 pub(crate) use name::{LEVEL_WORDS, path_at};
 pub use name::{Name, Path, Segment};
-pub use paths::{NO_PLACES, PLACES_MAX, Paths, Places};
+pub use paths::{NO_PLACES, PLACES_MAX, Paths, Place, Places};
 pub use regexes::{Pattern, Regexes};
 pub use subject::Subject;
 

@@ -1,18 +1,48 @@
-//! The paths of one expression as a tree, so that one walk over a record's JSON finds all of them.
+//! The paths of one expression or stage as a tree, so that one walk over a record's JSON finds all of them.
 
 use std::ops::Range;
 
-use super::{Path, Segment};
+use super::{Name, Path, Segment, Subject};
 use crate::json::{self, Malformed};
 
 /// Paths of one expression that are found in one walk; any further one takes a walk of its own.
 pub const PLACES_MAX: usize = 16;
 
-/// Where the value at each path lies in the text; empty where there is none.
-pub type Places = [Range<u32>; PLACES_MAX];
+/// Where the value at a path lies in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Where the quote of its key opens; of an element of an array, where it begins.
+    pub key: u32,
+    /// Where it begins.
+    pub start: u32,
+    /// Where it ends; where it begins, if there is no value.
+    pub end: u32,
+    /// The same key stands in the object before.
+    pub repeated: bool,
+}
+
+impl Place {
+    /// Whether there is no value.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// Its range of the text.
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Where the value at each path lies.
+pub type Places = [Place; PLACES_MAX];
 
 /// No value anywhere.
-pub const NO_PLACES: Places = [const { 0..0 }; PLACES_MAX];
+pub const NO_PLACES: Places = [Place {
+    key: 0,
+    start: 0,
+    end: 0,
+    repeated: false,
+}; PLACES_MAX];
 
 /// A set of paths.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +51,8 @@ pub struct Paths {
     paths: Vec<Path>,
     nodes: Vec<Node>,
     roots: Vec<u16>,
-    /// The expression asks for the message too, which can be found in the same walk.
-    pub(crate) with_message: bool,
+    /// The message is asked for, too, and can be found in the same walk.
+    pub with_message: bool,
 }
 
 /// One segment that paths have in common.
@@ -36,7 +66,7 @@ struct Node {
 
 impl Paths {
     /// Adds a path, if it is not there yet, and gives its place.
-    pub(super) fn add(&mut self, path: &Path) -> usize {
+    pub fn add(&mut self, path: &Path) -> usize {
         if let Some(place) = self.paths.iter().position(|known| known == path) {
             return place;
         }
@@ -83,6 +113,27 @@ impl Paths {
         &self.paths[place]
     }
 
+    /// The place of a path that is found in the one walk.
+    pub fn place(&self, path: &[Segment]) -> Option<usize> {
+        let place = self.paths.iter().position(|known| known.segments == path);
+        place.filter(|place| *place < PLACES_MAX)
+    }
+
+    /// Adds what a subject asks for.
+    pub fn add_subject(&mut self, subject: &Subject) {
+        match subject {
+            Subject::Path(path) => {
+                self.add(path);
+            }
+            Subject::Name(name) => self.with_message |= *name == Name::Message,
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
     /// Whether there is no path.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
@@ -112,7 +163,7 @@ impl Paths {
     fn value(
         &self,
         text: &[u8],
-        at: usize,
+        (key, at): (usize, usize),
         node: u16,
         places: &mut Places,
     ) -> Result<usize, Malformed> {
@@ -128,7 +179,13 @@ impl Paths {
             _ => json::skip_value(text, at)?,
         };
         if let Some(place) = node.place {
-            places[usize::from(place)] = at as u32..end as u32;
+            let place = &mut places[usize::from(place)];
+            *place = Place {
+                key: key as u32,
+                start: at as u32,
+                end: end as u32,
+                repeated: !place.is_empty(),
+            };
         }
         Ok(end)
     }
@@ -138,7 +195,7 @@ impl Paths {
         for node in nodes {
             let node = &self.nodes[usize::from(*node)];
             if let Some(place) = node.place {
-                places[usize::from(place)] = 0..0;
+                places[usize::from(place)] = Place::default();
             }
             self.forget(&node.children, places);
         }
@@ -159,7 +216,7 @@ impl Paths {
         loop {
             let (key, value) = json::key_at(text, at)?;
             let end = match self.keyed(nodes, &text[key.clone()]) {
-                Some(node) => self.value(text, value, node, places)?,
+                Some(node) => self.value(text, (key.start - 1, value), node, places)?,
                 None => json::skip_value(text, value)?,
             };
             member(key, value..end);
@@ -186,7 +243,7 @@ impl Paths {
         for index in 0.. {
             let wanted = |node: &&u16| matches!(self.nodes[usize::from(**node)].segment, Segment::Index(known) if known == index);
             let end = match nodes.iter().find(wanted) {
-                Some(node) => self.value(text, at, *node, places)?,
+                Some(node) => self.value(text, (at, at), *node, places)?,
                 None => json::skip_value(text, at)?,
             };
             at = json::skip_space(text, end);

@@ -12,7 +12,7 @@ mod text;
 use std::ops::Range;
 
 pub(crate) use object::Reading;
-pub use object::in_object;
+pub use object::{in_object, in_whole_object};
 pub use text::in_text;
 
 use crate::level::Level;

@@ -102,6 +102,22 @@ pub fn in_object(text: &[u8], object: Range<usize>) -> Recognised {
     reading.finish()
 }
 
+/// The same for a text that may be one JSON object, with white space around it: checked in the walk that looks at it.
+/// `None` where it is none.
+pub fn in_whole_object(text: &[u8]) -> Option<Recognised> {
+    let start = json::skip_space(text, 0);
+    if text.get(start) != Some(&b'{') {
+        return None;
+    }
+    let mut reading = Reading::new(text);
+    let mut members = json::members(text, start..text.len());
+    for (key, value) in members.by_ref() {
+        reading.member(key, value);
+    }
+    let end = members.end()?;
+    (json::skip_space(text, end) == text.len()).then(|| reading.finish())
+}
+
 /// What is found in an object while somebody else walks over its members.
 pub(crate) struct Reading<'t> {
     text: &'t [u8],

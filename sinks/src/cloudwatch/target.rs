@@ -78,10 +78,13 @@ impl Target {
         self.names.insert(names).clone()
     }
 
-    /// Leaves the entity out from now on.
+    /// Leaves the entity out from now on. The names stay: a date in them is that of the first record.
     pub fn drop_entity(&mut self) {
         self.entity = None;
-        self.names = None;
+        if let Some(mut names) = self.names.take() {
+            names.head = self.head(&names.group, &names.stream);
+            self.names = Some(names);
+        }
     }
 
     fn head(&self, group: &str, stream: &str) -> Rc<[u8]> {

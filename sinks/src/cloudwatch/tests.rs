@@ -498,7 +498,7 @@ async fn a_request_that_hangs_until_the_deadline_takes_only_its_own_records_alon
     let budget = Budget::new(64 << 20);
     let records = selection(&[&large, &large]);
     let mut call = world.call(&budget);
-    call.deadline = tapline_core::world::World::now(&world) + Duration::from_millis(1_000);
+    call.deadline = tapline_core::world::World::now(&world) + Duration::from_secs(5);
     let outcome = sink.deliver(&records, call).await;
     assert_eq!(outcome.exceptions.len(), 1);
     assert_eq!(outcome.exceptions[0].1, again("timeout", None, false));
@@ -513,7 +513,7 @@ fn a_refused_entity_is_left_out_from_then_on() {
         let more =
             "entity = { key = { Type = \"Service\", Name = \"pay\" }, attributes = { a = \"b\" } }";
         let (mut sink, world) = (sink(fake.port, more), world());
-        for _ in 0..3 {
+        for _ in 0..2 {
             assert_eq!(
                 deliver(&mut sink, &world, &selection(&["one"])).await,
                 accepted()
@@ -522,6 +522,15 @@ fn a_refused_entity_is_left_out_from_then_on() {
         assert_eq!(world.messages.borrow().len(), 1);
         assert!(world.messages.borrow()[0].contains("InvalidEntity"));
         assert_eq!(sink.target.entity, None);
+        let tomorrow = NOW_MS + 86_400_000;
+        world.wall_ms.set(tomorrow);
+        fake.state.now_ms.set(tomorrow);
+        assert_eq!(
+            deliver(&mut sink, &world, &at(&[tomorrow])).await,
+            accepted()
+        );
+        let events = fake.state.events("/pay/orders", STREAM);
+        assert_eq!(events.len(), 3, "its day is that of the first record");
     });
 }
 
@@ -569,6 +578,40 @@ async fn without_region_or_endpoint_it_is_told_what_to_set() {
 }
 
 /// Random faults over many calls: every record is stored at least once, and only an answer that was lost makes two.
+/// 512 characters, of which a stream may have any but two, and a group few.
+#[test]
+fn names_are_cut_at_the_limit_of_the_service() {
+    local(async {
+        let fake = Fake::start(NOW_MS).await;
+        let long = "ä".repeat(600);
+        let more = format!("stream = \"{long}\"");
+        let (mut sink, mut world) = (sink(fake.port, &more), world());
+        world.facts.function_name = format!("orders:{}", "x".repeat(600));
+        let outcome = deliver(&mut sink, &world, &selection(&["one"])).await;
+        assert_eq!(outcome, accepted(), "the service takes both");
+        let groups = fake.state.groups.borrow();
+        let (group, streams) = groups.first_key_value().unwrap();
+        assert!(group.starts_with("/pay/orders_xxx") && group.len() == 512);
+        assert_eq!(streams.first_key_value().unwrap().0.chars().count(), 512);
+    });
+}
+
+/// What lies between is the client's: a lost answer, a lost connection. The service knows no request again.
+#[tokio::test]
+async fn an_answer_that_is_lost_is_a_silence_and_not_a_success() {
+    let server = Server::start(vec![
+        vec![Take],
+        vec![Take, answer("200 OK\r\nx-amzn-requestid: 1", "{\"nextSeq")],
+    ])
+    .await;
+    let (mut sink, world) = (sink(server.port, ""), world());
+    let outcome = deliver(&mut sink, &world, &selection(&["one"])).await;
+    assert_eq!(outcome, all(1, again("closed", None, false)));
+    let outcome = deliver(&mut sink, &world, &selection(&["one"])).await;
+    assert_eq!(outcome, all(1, again("not_cloudwatch", None, true)));
+    assert_eq!(server.requests().len(), 2);
+}
+
 #[test]
 fn nothing_is_lost_under_random_faults() {
     local(async {

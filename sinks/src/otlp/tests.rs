@@ -8,7 +8,7 @@
 //! | which statuses are tried again, `Retry-After` | `answers`; over gRPC `replies` |
 //! | partial success in every form | `answers`, `replies`, `delivery`, `check_partial` |
 //! | a large answer cut off | not here: the client's limits are tested with it, in `http` |
-//! | a trailers-only reply, a stream that breaks off | `replies`; GOAWAY only by `is_open` of the client, which h2 itself tests |
+//! | GOAWAY, RST_STREAM, trailers-only replies, windows, messages over 4 MiB, a freeze | `grpc/tests.rs`, with a server of h2; codes `replies` |
 //! | no empty request, one resource | `observations`, `encoding`, and the server of `check.py`, which refuses an empty one |
 //! | 64 MiB | cannot be reached: a request holds 1 MiB, or one record of 8 |
 //! | severities, X-Ray headers, times and durations | `encoding`, `observations`, and `core`, which reads levels and headers |

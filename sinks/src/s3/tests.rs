@@ -329,6 +329,33 @@ async fn every_error_has_its_class() {
     }
 }
 
+/// A region is said in the log, so nothing is taken for one that is none of AWS's names.
+#[tokio::test]
+async fn what_is_no_name_of_a_region_is_not_learned() {
+    let card = concat!("4111111", "111111111");
+    for named in [
+        card,
+        "canary-7f3a-1",
+        "canary",
+        "order-paid-1",
+        "eu-west-123",
+        "--1",
+    ] {
+        let text = format!("<Error><Code>PermanentRedirect</Code><Region>{named}</Region></Error>");
+        let (verdicts, requests) = scripted(vec![Take, answer("301 X", &text)], 1).await;
+        assert_eq!(requests.len(), 1, "{named}");
+        assert!(!format!("{verdicts:?}").contains(named), "{verdicts:?}");
+    }
+    for named in [
+        "us-east-2",
+        "us-gov-west-1",
+        "eusc-de-east-1",
+        "ap-southeast-7",
+    ] {
+        assert!(is_name(named), "{named}");
+    }
+}
+
 #[tokio::test]
 async fn a_region_that_is_another_is_learned_and_kept() {
     let elsewhere = [
@@ -451,6 +478,62 @@ async fn odd_keys_are_encoded_once() {
     let request = requests(&server).remove(0);
     let wanted = "PUT /acme-logs/a%20b%2Bc%3Dd%25e%24f%5Bg%5D~/../0123456789abcdef0123456789abcdef-%C3%A4%F0%9F%98%80-0 HTTP/1.1";
     assert_eq!(request.lines().next().unwrap(), wanted);
+}
+
+/// 1,024 bytes of UTF-8, cut between characters.
+#[tokio::test]
+async fn a_key_is_cut_at_the_limit_of_the_service() {
+    let server = Server::start(vec![vec![Take, answer("200 OK", "")]]).await;
+    let mut sink = sink(
+        server.port,
+        &format!("key = \"{{instance}}{{seq}}{}\"", "€".repeat(400)),
+    );
+    assert_eq!(flushes(&mut sink, &world(), 1).await, [Verdict::Accepted]);
+    let request = requests(&server).remove(0);
+    let path = request.split(' ').nth(1).unwrap();
+    let key = path.strip_prefix("/acme-logs/").unwrap();
+    let bytes = key.len() - 2 * key.matches('%').count();
+    assert_eq!((bytes, key.matches("%E2%82%AC").count()), (1_023, 330));
+}
+
+/// Copies of S3 may know neither conditional writes nor checksums: both can be left out.
+#[tokio::test]
+async fn what_a_copy_of_s3_may_not_know_can_be_left_out() {
+    let server = Server::start(vec![vec![Take, answer("200 OK", "")]]).await;
+    let more = format!("{KEY}\nconditional = false\nchecksum = \"none\"");
+    let mut sink = sink(server.port, &more);
+    assert_eq!(flushes(&mut sink, &world(), 1).await, [Verdict::Accepted]);
+    let request = requests(&server).remove(0);
+    for absent in [
+        "if-none-match",
+        "x-amz-checksum",
+        "x-amz-server-side",
+        "content-encoding",
+    ] {
+        assert!(!request.contains(absent), "{absent}: {request}");
+    }
+}
+
+/// A page of a gateway in place of an answer, without end.
+#[tokio::test]
+async fn an_endless_error_is_read_as_far_as_it_may_be() {
+    let server = Server::start(vec![vec![
+        Take,
+        Step::Say("HTTP/1.1 503 X\r\ncontent-length: 4294967296\r\n\r\n<Error><Code>"),
+        Step::Flood,
+    ]])
+    .await;
+    let mut sink = sink(server.port, KEY);
+    assert_eq!(flushes(&mut sink, &world(), 1).await, [retry("503")]);
+}
+
+/// What an object is made of is nothing until there is a record.
+#[tokio::test]
+async fn without_a_record_there_is_no_object() {
+    let server = Server::start(vec![]).await;
+    let sink = sink(server.port, KEY);
+    assert_eq!(sink.holding(&world()), Holding::Nothing);
+    assert!(requests(&server).is_empty());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use crate::test_world::TestWorld;
 use tapline_core::config::{Context, Document, Field, FieldKind, Fields, Reader};
 
 const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:pay";
+const SECRET_OF_OTHERS: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ship";
 const PARAMETER: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/pay/key";
 
 fn world(server: &Server) -> TestWorld {
@@ -170,6 +171,28 @@ async fn a_busy_service_is_asked_again_and_bounded() {
     let late = secrets.add(PARAMETER);
     fetch_until(&secrets, Rc::new(world(&server)), || !late.is_wanted()).await;
     assert_eq!((late.text(), server.requests().len()), (None, 4));
+}
+
+/// What is remembered is bound by the number of secrets, however often they are rotated.
+#[tokio::test]
+async fn secrets_that_are_rotated_in_turn_leave_nothing_behind() {
+    let server = Server::start((0..8).map(|_| vec![Take, holds("x")]).collect()).await;
+    let mut secrets = LateSecrets::default();
+    let both = [secrets.add(SECRET), secrets.add(SECRET_OF_OTHERS)];
+    let world = Rc::new(world(&server));
+    let mut fetcher = Fetcher {
+        world: world.clone(),
+        identity: Rc::new(Identity::new([b'0'; 32])),
+        budget: Budget::new(1 << 20),
+        said: Vec::new(),
+        fetched: Vec::new(),
+    };
+    for late in both.iter().cycle().take(8) {
+        fetcher.settle(late).await;
+    }
+    assert_eq!(server.requests().len(), 8);
+    assert_eq!(fetcher.fetched, [SECRET, SECRET_OF_OTHERS]);
+    assert!(world.messages.borrow().is_empty());
 }
 
 const FIELDS: Fields = &[Field {

@@ -90,11 +90,12 @@ pub const ROWS: &[Row] = &[
     }),
     open_ended("KeyValueSecret", |r| {
         let value = of(r, "ABCdefghi123!$%^*-_+~.", 12);
-        match r.below(5) {
+        match r.below(6) {
             0 => Made::within("password=", value, ""),
             1 => Made::within("db_passwd: ", value, ""),
             2 => Made::within("client-secret => '", value, "'"),
             3 => Made::within("apiKey: \"", value, "\""),
+            4 => Made::within("{pwd=", value, ", user=joe}"),
             _ => Made::within("access_token=", value, "&b=1"),
         }
     }),

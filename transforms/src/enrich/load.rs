@@ -55,6 +55,7 @@ pub(super) fn build(reader: &Reader<'_>, build: &Build<'_>) -> Option<Box<dyn Tr
         }
     }
     let whole = read.into_iter().all(|part| part.is_some());
+    enrich.note_paths();
     whole.then(|| Box::new(enrich) as Box<dyn Transform>)
 }
 
@@ -214,14 +215,14 @@ fn place(reader: &Reader<'_>, text: &Spanned<String>) -> Option<Place> {
         }
     };
     let mut keys = Vec::new();
-    for segment in path.segments {
+    for segment in &path.segments {
         let Segment::Key(key) = segment else {
             let message = format!("{} names a place in an array", reader.quote(text));
             let help = "write the key that holds the array";
             reader.error(text.span.clone(), message, help);
             return None;
         };
-        keys.push(key);
+        keys.push(key.clone());
     }
-    Some(Place::Path(keys))
+    Some(Place::Path(path, keys))
 }

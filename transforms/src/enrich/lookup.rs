@@ -8,7 +8,8 @@ use super::Place;
 
 /// One table, and where what stands there goes.
 pub(super) struct Lookup {
-    by: Subject,
+    /// What is looked up.
+    pub by: Subject,
     /// In the order of the keys.
     table: Box<[Row]>,
     /// Where a found value is set.

@@ -100,6 +100,26 @@ fn attributes_beyond_the_limit_are_left_out() {
     assert_eq!(attributes, r#""b":"1""#);
 }
 
+/// Long attributes of many records would be a multiple of the body: what the budget has no room for is left out and
+/// counted, the records go on.
+#[test]
+fn attributes_without_room_in_memory_are_left_out_and_counted() {
+    let kit = Kit::new();
+    let batch = kit.batch(&[("function", "\"x\"", None); 200]);
+    let room = 1 << 20;
+    let _others = kit.budget.charge_over(kit.budget.room() as usize - room);
+    let long = format!("{{message}}{}", "y".repeat(20_000 / 5));
+    let config = format!("set = {{ a = \"{long}\", b = \"{long}\" }}");
+    let batch = kit.run(&KIND, &config, batch);
+    assert!(kit.budget.used() <= kit.budget.limit());
+    let records = batch.records().iter();
+    let with = records
+        .filter(|record| !record.attributes.is_empty())
+        .count() as u64;
+    assert!((60..190).contains(&with), "{with}");
+    assert_eq!(kit.ledger.attributes_left_out.get(), 200 - with);
+}
+
 #[test]
 fn metric_lines_are_left_alone() {
     let kit = Kit::new();

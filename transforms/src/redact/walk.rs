@@ -7,6 +7,7 @@ use tapline_core::json;
 use tapline_core::view::Scratch;
 
 use super::action::{self, Action, Hasher, is_continuation};
+use super::gate::Span;
 use super::keys::Link;
 use super::scan::{Match, Scanner};
 
@@ -40,6 +41,8 @@ pub struct Walker<'w> {
     pub counts: &'w mut [u64],
     /// Whether the record at hand may have a key that a rule looks for.
     pub keyed: bool,
+    /// Where in its raw JSON something may be found; what is apart from it need not be searched.
+    pub span: Span,
     /// Lists that are used again.
     pub lists: &'w mut Vec<Vec<Match>>,
 }
@@ -91,6 +94,12 @@ impl Walker<'_> {
         if raw.is_empty() || (raw.len() <= TEXT_BYTES_MAX && !self.suspicious(raw)) {
             return None;
         }
+        let plain = raw.len() <= TEXT_BYTES_MAX && memchr::memchr(b'\\', raw).is_none();
+        self.span = if plain {
+            self.scanner.span()
+        } else {
+            Span::ALL
+        };
         self.keyed = raw.len() > TEXT_BYTES_MAX || self.scanner.suspects_keys();
         let root = Place {
             link: None,
@@ -181,13 +190,13 @@ impl Walker<'_> {
             let escaped = &text[at + 1..key_end - 1];
             let decoded = self.decoded(escaped);
             let key = decoded.as_deref().unwrap_or(escaped);
-            if let Some(name) = self.text(
-                key,
-                Place {
-                    link: None,
-                    ..place
-                },
-            ) {
+            let bare = Place {
+                link: None,
+                ..place
+            };
+            if self.may_find(&(at..key_end), place)
+                && let Some(name) = self.text(key, bare)
+            {
                 json::quote_into(&name, edited.instead(at..key_end));
             }
             let colon = json::skip_space(text, key_end);
@@ -258,7 +267,9 @@ impl Walker<'_> {
     /// A number whose digits are found becomes a string.
     fn number(&mut self, edited: &mut Edited<'_>, at: usize, place: Place<'_>) -> usize {
         let end = value_end(edited.source, at);
-        if let Some(text) = self.text(&edited.source[at..end], place) {
+        if self.may_find(&(at..end), place)
+            && let Some(text) = self.text(&edited.source[at..end], place)
+        {
             json::quote_into(&text, edited.instead(at..end));
         }
         end
@@ -266,6 +277,9 @@ impl Walker<'_> {
 
     fn string(&mut self, edited: &mut Edited<'_>, at: usize, place: Place<'_>) -> usize {
         let end = value_end(edited.source, at);
+        if !self.may_find(&(at..end), place) {
+            return end;
+        }
         let escaped = edited.source.get(at + 1..end - 1).unwrap_or_default();
         let decoded = self.decoded(escaped);
         if let Some(text) = self.text(decoded.as_deref().unwrap_or(escaped), place) {
@@ -275,6 +289,11 @@ impl Walker<'_> {
             self.scratch.give_back(buffer);
         }
         end
+    }
+
+    /// Whether something may be found in a part of the text at hand. Only of the record itself is known where.
+    fn may_find(&self, range: &Range<usize>, place: Place<'_>) -> bool {
+        place.nest > 0 || !self.span.misses(range)
     }
 
     /// A subtree too deep to walk: it stays as it is, or goes as a whole.

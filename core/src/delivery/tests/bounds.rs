@@ -305,3 +305,86 @@ fn a_sink_that_hangs_or_fails_changes_nothing_for_the_others() {
     assert_eq!(calls_beside(Answer::unavailable()), well);
     assert_eq!(calls_beside(Answer::Panic), well);
 }
+
+/// What all environments of a function share: so many requests within a second, and no more.
+struct Shared {
+    second: std::cell::Cell<u64>,
+    taken: std::cell::Cell<u32>,
+    asked: std::cell::Cell<u32>,
+}
+
+/// A sink whose first request wants something of a shared service, as the one that makes a stream does.
+struct Throttled(Rc<Shared>);
+
+/// Requests that the service takes within a second.
+const A_SECOND: u32 = 50;
+
+impl Sink for Throttled {
+    fn limits(&self) -> CallLimits {
+        CallLimits {
+            records_max: 1_000,
+            bytes_max: 1 << 20,
+        }
+    }
+
+    fn deliver<'a>(&'a mut self, _: &'a Selection, call: Call<'a>) -> Boxed<'a, Outcome> {
+        let (shared, second) = (&self.0, call.world.now().0 / 1_000_000_000);
+        shared.asked.set(shared.asked.get() + 1);
+        if shared.second.replace(second) != second {
+            shared.taken.set(0);
+        }
+        let verdict = if shared.taken.get() < A_SECOND {
+            shared.taken.set(shared.taken.get() + 1);
+            Verdict::Accepted
+        } else {
+            Verdict::Retry {
+                why: "ThrottlingException".into(),
+                after: None,
+                answered: true,
+            }
+        };
+        Box::pin(std::future::ready(verdict.into()))
+    }
+}
+
+/// Two hundred environments that start within the same moment, each with a stream to make, fifty a second.
+#[test]
+fn a_herd_of_environments_spreads_out_and_loses_nothing() {
+    let world = VirtualWorld::new(11);
+    let (progress, budget) = (Rc::new(Bell::default()), Budget::new(64 << 20));
+    let shared = Rc::new(Shared {
+        second: std::cell::Cell::new(u64::MAX),
+        taken: std::cell::Cell::new(0),
+        asked: std::cell::Cell::new(0),
+    });
+    let (mut ports, mut tasks): (Vec<_>, Vec<Boxed<'static, ()>>) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        let port = Rc::new(Port::new(
+            "out",
+            DeliverySettings::default(),
+            false,
+            progress.clone(),
+            Rc::new(Identity::new(test_util::INSTANCE)),
+            budget.clone(),
+        ));
+        push(&port, &budget, 3);
+        port.set_goal(Goal::Flush);
+        let sink = Box::new(Throttled(shared.clone()));
+        tasks.push(Box::pin(run(port.clone(), sink, Rc::new(world.clone()))));
+        ports.push(port);
+    }
+    let (clock, all) = (world.clone(), ports.clone());
+    world.run(
+        async move {
+            clock.sleep(SECOND * 30).await;
+            finish(&all, clock.now() + SECOND, &progress, &clock).await;
+        },
+        tasks,
+    );
+    for port in &ports {
+        assert_eq!(port.counts.delivered.get(), 3, "{:?}", port.counts);
+        assert_eq!(port.counts.accounted(), 3);
+    }
+    let asked = shared.asked.get();
+    assert!((200..=200 * 5).contains(&asked), "{asked} requests");
+}

@@ -22,7 +22,7 @@ proptest! {
         if whole.is_ok() {
             for (path, place) in wanted.iter().zip(places) {
                 let alone = crate::view::find(bytes, 0..bytes.len(), &paths.get(place).segments);
-                let range = found[place].start as usize..found[place].end as usize;
+                let range = found[place].range();
                 prop_assert_eq!((!range.is_empty()).then_some(range), alone, "{} in {}", path, text);
             }
         }

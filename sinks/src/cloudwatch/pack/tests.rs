@@ -201,6 +201,38 @@ fn a_time_that_is_none_is_that_of_the_arrival() {
     assert!(requests[0].iter().all(|event| event.time_ms == NOW_MS));
 }
 
+/// Whatever a record says of its time, it is in one request or refused, and no request breaks a limit.
+#[test]
+fn no_time_breaks_a_request() {
+    let times = [
+        "0000-01-01T00:00:00Z",
+        "1969-12-31T23:59:59.999Z",
+        "1970-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999Z",
+        "18446744073709551615",
+        "-9223372036854775808",
+        "NaN",
+        "",
+    ];
+    for wall_ms in [0, NOW_MS, i64::MIN, i64::MAX] {
+        let mut batch = test_util::batch(&["x"; 8]);
+        for (position, time) in times.iter().enumerate() {
+            let time = batch.keep(time.as_bytes());
+            batch.records_mut()[position].time = time;
+        }
+        let selection = select(batch);
+        let mut writer = Writer::new(Format::Bare);
+        let mut packer = Packer::new(&selection, wall_ms, Oversize::Split, HEAD.into());
+        let budget = Budget::new(1 << 20);
+        let mut sent = 0;
+        while let Some(request) = packer.next(&mut writer, &budget) {
+            assert_within_limits(&events(&request));
+            sent += request.positions.len();
+        }
+        assert_eq!(sent + packer.refused.len(), times.len(), "{wall_ms}");
+    }
+}
+
 #[test]
 fn the_largest_message_goes_whole_and_alone() {
     let text = "x".repeat(1_048_550);

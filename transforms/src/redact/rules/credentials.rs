@@ -348,6 +348,11 @@ pub fn key_value(found: &Found<'_>) -> Verdict {
         while end > start && bytes[end - 1] == b'\\' {
             end -= 1;
         }
+    } else {
+        // A comma behind it belongs to what it stands in; one inside may be its own.
+        while end > start && bytes[end - 1] == b',' {
+            end -= 1;
+        }
     }
     let value = &bytes[start..end];
     let trimmed = value.trim_ascii_end();

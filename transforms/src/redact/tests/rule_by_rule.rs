@@ -356,6 +356,18 @@ fn headers_and_pairs_keep_their_names() {
         ("api-key => 's3cr3t'", "api-key => '[KeyValueSecret]'"),
         ("accessToken:abc", "accessToken:[KeyValueSecret]"),
         (
+            "{password=hunter2, user=joe}",
+            "{password=[KeyValueSecret], user=joe}",
+        ),
+        (
+            "password: hun,ter2,, user=joe",
+            "password: [KeyValueSecret],, user=joe",
+        ),
+        (
+            "password: \"hunter2\", user=joe",
+            "password: \"[KeyValueSecret]\", user=joe",
+        ),
+        (
             "{\"client_secret\":12345}",
             "{\"client_secret\":\"[KeyValueSecret]\"}",
         ),
