@@ -378,6 +378,13 @@ impl Reader<'_> {
             self.wrong_type("env", &FieldKind::Text, &variable.value);
             return None;
         };
+        if !hide::is_variable(variable_name) {
+            let help =
+                "write the name of the variable that holds the secret: letters, digits and `_`";
+            let message = format!("the `env` of `{name}` is no name of a variable");
+            self.error(variable.value.span.clone(), message, help);
+            return None;
+        }
         let found = (self.context.environment)(variable_name).filter(|value| !value.is_empty());
         let Some(secret) = found else {
             let message = format!("the environment variable `{variable_name}` is unset or empty");

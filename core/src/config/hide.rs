@@ -26,20 +26,52 @@ pub(super) fn names_secret(name: &str) -> bool {
             .any(|word| words.contains(&word))
 }
 
-/// Adds the spans of every scalar in a value. Of `{ env = … }` and its like nothing: the name of a variable is what
-/// the reader of a message needs, and no secret.
+/// Adds the spans of every scalar in a value. Of `{ env = … }` and its like not what is a name: that is what the reader
+/// of a message needs, and no secret.
 pub(super) fn leaves(value: &Value, out: &mut Vec<Range<usize>>) {
     match &value.data {
         Data::List(items) => items.iter().for_each(|item| leaves(item, out)),
         Data::Table(entries) => entries
             .iter()
-            .filter(|entry| !matches!(entry.key.value.as_str(), "env" | "secret" | "prefix"))
+            .filter(|entry| !is_name(entry))
             .for_each(|entry| leaves(&entry.value, out)),
         _ => out.push(value.span.clone()),
     }
 }
 
-/// Adds the spans of the values whose key sounds like a credential, at any depth.
+/// Whether an entry of `{ env = … }` and its like says what its key promises, and not the secret itself.
+fn is_name(entry: &Entry) -> bool {
+    let Data::Text(text) = &entry.value.data else {
+        return false;
+    };
+    match entry.key.value.as_str() {
+        "env" => is_variable(text),
+        "secret" => text.starts_with("arn:"),
+        "prefix" => text.ends_with(' '),
+        _ => false,
+    }
+}
+
+/// Whether a text can name a variable of the environment.
+pub(super) fn is_variable(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.bytes().all(plain)
+}
+
+/// Whether a text is a URL with credentials: `https://user:password@host`, `https://host/?token=…`.
+fn is_telling_url(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else {
+        return false;
+    };
+    rest.contains('@')
+        || rest
+            .split(['?', '&', '#'])
+            .skip(1)
+            .filter_map(|part| part.split_once('='))
+            .any(|(key, _)| names_secret(key))
+}
+
+/// Adds the spans of the values whose key sounds like a credential, and of URLs that hold one, at any depth.
 pub(super) fn by_name(entries: &[Entry], out: &mut Vec<Range<usize>>) {
     for entry in entries {
         if names_secret(&entry.key.value) {
@@ -54,6 +86,7 @@ fn by_name_in(value: &Value, out: &mut Vec<Range<usize>>) {
     match &value.data {
         Data::Table(entries) => by_name(entries, out),
         Data::List(items) => items.iter().for_each(|item| by_name_in(item, out)),
+        Data::Text(text) if is_telling_url(text) => out.push(value.span.clone()),
         _ => {}
     }
 }

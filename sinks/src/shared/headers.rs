@@ -195,6 +195,8 @@ fn read_auth(reader: &Reader<'_>) -> Option<Option<HeaderValue>> {
             let (user, password) = (user?, password?);
             if user.value.contains(':') {
                 let help = "a colon ends the name of a user; take it out";
+                // What follows it is most likely the password.
+                reader.hide(user.span.clone());
                 reader.error(user.span, "`user` holds a colon", help);
                 return None;
             }

@@ -5,6 +5,8 @@
 //! brought it more than a second late, or where the function itself printed it as two lines; base64 and percent
 //! encoding; what `enrich` takes away from under its key before `redact` sees it.
 
+mod configuration;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -13,7 +15,7 @@ use tapline::local::{Freeze, Script, Step};
 
 use crate::backend::{Answer, FakeBackend, Line, Request};
 use crate::binary;
-use crate::canary::{Aviary, Canary, Search, escaped, record};
+use crate::canary::{Aviary, Canary, Search, Taker, escaped, record};
 use crate::harness::{End, Folder, Ledger, Scenario};
 use crate::listener::Listener;
 use crate::traffic::Random;
@@ -25,6 +27,7 @@ const RULES: usize = 14;
 /// What is known to `headers` and `options` alone.
 const CREDENTIAL: &str = concat!("kx9", "QwvTrinket", "PlumeRxz40");
 
+const XRAY: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=557abcec3ee5a047;Sampled=1";
 const TIME: &str = "2026-11-23T12:00:00.000Z";
 
 /// One life with its canaries.
@@ -123,8 +126,18 @@ impl Cage {
 
     /// First parts whose second never comes, cut behind the secret, or inside it where its key stands before it.
     async fn post_halves(&mut self) {
-        for turn in 0..16 {
-            let (text, cut) = if turn % 2 == 0 {
+        for turn in 0..18 {
+            let (text, cut) = if turn % 3 == 0 {
+                // What looks like an element inside of a record must stay in it, under its key.
+                let canary = self.aviary.keyed(&mut self.random);
+                let inside = element("function", &json!(canary.secret).to_string());
+                let text = json!({ "n": [1, 2], "m": 1 })
+                    .to_string()
+                    .replace("2", &format!("2],\"password\":[1,{inside},{inside}"));
+                self.canaries.push(canary);
+                let cut = text.len() - 3;
+                (text, cut)
+            } else if turn % 3 == 1 {
                 let canary = self.sow_shaped();
                 let text = json!({ "a": [1], "message": canary.sentence }).to_string();
                 let cut = text.len() - 3;
@@ -145,20 +158,25 @@ impl Cage {
 
     /// Bodies that are no telemetry, in part or at all.
     async fn post_opaque(&mut self) {
-        for turn in 0..32 {
+        for turn in 0..40 {
             let canary = self.sow();
-            let inner = match canary.secret == canary.sentence {
-                true => json!({ "password": canary.secret }),
-                false => json!({ "message": canary.sentence }),
+            let shaped = canary.taker != Taker::Key;
+            let inner = match shaped {
+                true => json!({ "message": canary.sentence }),
+                false => json!({ "password": canary.secret }),
             };
             let inner = inner.to_string();
             let whole = element("function", &inner);
-            let body = match turn % 8 {
+            let body = match turn % 9 {
                 0 => inner,
                 1 => format!("text before {inner}"),
                 2 => format!("[{inner},[{inner}]]"),
                 3 => format!("[{whole},{}]", &whole[1..]),
                 4 => format!("[{{\"time\":\"{TIME}\",\"type\":\"a b\",\"record\":{inner}}}]"),
+                8 if shaped => {
+                    let text = json!(canary.sentence);
+                    format!("[{{\"time\":{text},\"type\":{text},\"record\":1}},1]")
+                }
                 5 => format!("[{}", &whole[..whole.len() - 2]),
                 6 => format!("[{}]", whole.replacen(TIME, "no time", 1)),
                 _ => format!("{inner}\n{whole}\n"),
@@ -176,7 +194,7 @@ impl Cage {
 
     /// What platform events say, from which metrics and spans are made.
     async fn post_events(&mut self) {
-        for _ in 0..6 {
+        for turn in 0..12 {
             let canary = self.sow_shaped();
             let id = format!(
                 "8476a536-e9f4-11e8-9739-{:012x}",
@@ -186,13 +204,18 @@ impl Cage {
             let report = json!({
                 "requestId": id, "status": "error", "errorType": text,
                 "metrics": { "durationMs": 7.5, "maxMemoryUsedMB": 80 },
-                "tracing": { "spanId": text, "type": text, "value": text },
+                "tracing": { "spanId": text, "type": text, "value": if turn % 2 == 0 { XRAY } else { &text } },
                 "spans": [{ "name": text, "start": TIME, "durationMs": 1.5 }],
             });
-            let kind =
-                *self
-                    .random
-                    .pick(&["platform.report", "platform.fault", "platform.extension"]);
+            let kinds = [
+                "report",
+                "fault",
+                "extension",
+                "initReport",
+                "runtimeDone",
+                "restoreReport",
+            ];
+            let kind = &format!("platform.{}", kinds[turn % 12 / 2]);
             self.posted += 1;
             let body = format!("[{}]", element(kind, &report.to_string()));
             self.post(body).await;
