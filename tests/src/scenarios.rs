@@ -10,6 +10,7 @@ mod freeze;
 mod healthy;
 mod managed;
 mod memory;
+mod pages;
 mod parsing;
 mod platform_faults;
 mod platform_text;
