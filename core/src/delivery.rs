@@ -455,6 +455,9 @@ impl Delivery {
         subtract(&counts.in_flight, split.accepted);
         add(&counts.delivered, split.accepted);
         for (reason, positions) in &split.rejected {
+            if counts.is_new_rejection(reason) && !self.port.observes {
+                self.log_refused(reason);
+            }
             match records {
                 Some(records) => {
                     let refused = records.subset(positions.iter().copied());
@@ -473,6 +476,17 @@ impl Delivery {
                 self.quota.success();
             }
         }
+    }
+
+    /// One line for each reason. The count is in the ledger, and in the next report of losses; of observations that
+    /// report is a line by itself.
+    fn log_refused(&self, reason: &str) {
+        let message = format!(
+            "records of sink `{}` are refused for good: {reason}; check its address, its credentials and what it is \
+             sent; such records are counted as rejected",
+            self.port.name
+        );
+        self.world.log(crate::level::Level::Error, &message);
     }
 
     /// What a failure means for the requests to come.

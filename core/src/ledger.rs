@@ -117,6 +117,12 @@ impl SinkCounts {
         *self.unreported.borrow_mut().entry(label).or_default() += count;
     }
 
+    /// Whether nothing was refused for this reason yet, among those that are told apart.
+    pub fn is_new_rejection(&self, reason: &str) -> bool {
+        let why = self.rejected_why.borrow();
+        why.len() < REASONS_MAX && !why.contains_key(reason)
+    }
+
     /// Losses since the last report, to be reported now. Empty when there are none.
     pub fn take_unreported(&self) -> BTreeMap<String, u64> {
         std::mem::take(&mut *self.unreported.borrow_mut())

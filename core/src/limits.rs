@@ -48,6 +48,12 @@ pub const DEAD_LETTER_TIME: Duration = Duration::from_millis(400);
 /// Attributes that `enrich` may leave on one record, in bytes of rendered JSON.
 pub const ATTRIBUTES_BYTES_MAX: usize = 64 << 10;
 
+/// How long records wait for a secret that a transform needs, in running time. Nearly as long as it is asked for.
+pub const SECRET_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Batches that may wait for it.
+pub const SECRET_WAIT_BATCHES_MAX: usize = 256;
+
 const _: () = assert!(FRAGMENT_BYTES_MAX <= BODY_BYTES_MAX);
 const _: () = assert!(
     BODY_BYTES_MAX as u64 <= u32::MAX as u64 / 2,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, Fate, Lane, Origin, Record};
 use crate::body::Body;
+use crate::config::Late;
 use crate::expr::{Expression, Name, Unlike};
 use crate::ledger::{DropReason, add, subtract};
 use crate::level::Level;
@@ -15,6 +16,8 @@ use crate::sink::Parcel;
 use crate::transform::{Context, Holding, Transform};
 use crate::view::View;
 use crate::world::Instant;
+
+use waiting::Waiting;
 
 /// One transform with what all transforms have.
 pub struct Stage {
@@ -38,7 +41,7 @@ pub struct Tap {
     pub when: Option<Expression>,
 }
 
-/// The stages and the taps.
+/// The stages and the taps. Where a transform needs a secret that is not there yet, the first stage is one that waits.
 pub struct Pipeline {
     stages: Vec<Stage>,
     /// What each stage held and had made when it was last looked at.
@@ -46,13 +49,27 @@ pub struct Pipeline {
     taps: Vec<Tap>,
     /// What takes observations in place of records.
     observers: Vec<Rc<Port>>,
+    /// The first stage waits for secrets.
+    waits: bool,
 }
 
 impl Pipeline {
     /// A pipeline. Taps after more stages than there are take what the last one gives out.
-    pub fn new(stages: Vec<Stage>, mut taps: Vec<Tap>) -> Pipeline {
+    pub fn new(mut stages: Vec<Stage>, mut taps: Vec<Tap>) -> Pipeline {
         for tap in &mut taps {
             tap.after = tap.after.min(stages.len());
+        }
+        let secrets: Vec<Late> = needed(&stages).cloned().collect();
+        let waits = !secrets.is_empty();
+        if waits {
+            let behind = || {
+                taps.iter()
+                    .filter(|tap| tap.after > 0 && !tap.port.disabled)
+            };
+            let queue = behind().map(|tap| tap.port.settings.queue_bytes_max).min();
+            stages.insert(0, waiting(secrets, queue.unwrap_or_default() / 2));
+            let behind = taps.iter_mut().filter(|tap| tap.after > 0);
+            behind.for_each(|tap| tap.after += 1);
         }
         let known = vec![Holding::default(); stages.len()];
         Pipeline {
@@ -60,6 +77,7 @@ impl Pipeline {
             known,
             taps,
             observers: Vec::new(),
+            waits,
         }
     }
 
@@ -72,6 +90,16 @@ impl Pipeline {
     /// The sinks, in the order of the configuration, and behind them what takes observations.
     pub fn ports(&self) -> impl Iterator<Item = &Rc<Port>> {
         self.taps.iter().map(|tap| &tap.port).chain(&self.observers)
+    }
+
+    /// The secrets of AWS that records wait for. Once they are settled, what waited is [due](Pipeline::due).
+    pub fn awaited(&self) -> Vec<Late> {
+        needed(&self.stages).cloned().collect()
+    }
+
+    /// Whether records wait for them.
+    pub fn is_waiting(&self) -> bool {
+        self.waits && self.known[0].held > 0
     }
 
     /// Hands on what the platform said, as received.
@@ -116,14 +144,16 @@ impl Pipeline {
 
     /// When a stage wants to give something out; `None` while nothing is due.
     pub fn due(&self) -> Option<Instant> {
-        self.known.iter().filter_map(|known| known.due).min()
+        let dues = self.stages.iter();
+        dues.filter_map(|stage| stage.transform.holding().due).min()
     }
 
     /// Gives out what is due.
     pub fn expire(&mut self, context: &Context<'_>) {
         let now = context.world.now();
         for position in 0..self.stages.len() {
-            if self.known[position].due.is_some_and(|due| due <= now) {
+            let due = self.stages[position].transform.holding().due;
+            if due.is_some_and(|due| due <= now) {
                 self.give_out(position, context, |transform, output| {
                     transform.expire(context, output)
                 });
@@ -230,6 +260,22 @@ impl Pipeline {
                 fan_out(tap, &batch, context);
             }
         }
+    }
+}
+
+/// The secrets that transforms need.
+fn needed(stages: &[Stage]) -> impl Iterator<Item = &Late> {
+    stages
+        .iter()
+        .filter_map(|stage| stage.transform.waits_for())
+}
+
+fn waiting(secrets: Vec<Late>, bytes_max: usize) -> Stage {
+    Stage {
+        name: "the wait for secrets".to_owned(),
+        when: None,
+        redacts: false,
+        transform: Box::new(Waiting::new(secrets, bytes_max)),
     }
 }
 
@@ -415,3 +461,4 @@ fn parcel(batch: &Arc<Batch>, positions: Vec<u32>, lane: Lane, weight: usize) ->
 
 #[cfg(test)]
 mod tests;
+mod waiting;

@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Lane};
 use crate::budget::Budget;
+use crate::config::Late;
 use crate::facts::Facts;
 use crate::invocation::Invocations;
 use crate::ledger::Ledger;
@@ -64,6 +65,12 @@ pub trait Transform {
     /// Does slow work that could wait until the platform was told that the extension is ready: compiling regexes that
     /// are known to compile. Without it the first record pays.
     fn prepare(&mut self) {}
+
+    /// A secret that it needs. Records wait in front of all transforms until it was fetched or could not be, for a
+    /// bounded time: a transform must also know what to do without.
+    fn waits_for(&self) -> Option<&Late> {
+        None
+    }
 
     /// What it holds back. A transform that holds nothing and makes nothing has nothing to say.
     fn holding(&self) -> Holding {

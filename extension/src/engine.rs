@@ -6,11 +6,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tapline_core::bell::Bell;
+use tapline_core::config::Late;
 use tapline_core::delivery;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
 use tapline_core::ledger::{Ledger, add};
 use tapline_core::level::Level;
+use tapline_core::limits::UNANSWERED_HOLD_MAX;
 use tapline_core::pipeline::Pipeline;
 use tapline_core::platform::PlatformEvent;
 use tapline_core::port::{Goal, Identity, Port};
@@ -67,6 +69,36 @@ pub struct Engine {
     pub strategy: Strategy,
     /// The invocation whose `platform.report` has not come yet.
     pub report_outstanding: Option<String>,
+    /// What records wait for in front of the pipeline.
+    pub secrets: Secrets,
+}
+
+/// The secrets that transforms wait for, and what waiting for them may still cost.
+pub struct Secrets {
+    /// Those that were not settled when they were last looked at.
+    wanted: Vec<Late>,
+    /// Time for which invocations may still be held for them.
+    hold_left: Duration,
+}
+
+impl Secrets {
+    /// All that a pipeline waits for.
+    pub fn of(pipeline: &Pipeline) -> Secrets {
+        Secrets {
+            wanted: pipeline.awaited(),
+            hold_left: UNANSWERED_HOLD_MAX,
+        }
+    }
+
+    /// Ends when all are settled; never where they were already.
+    async fn settled(&self) {
+        if self.wanted.is_empty() {
+            return std::future::pending().await;
+        }
+        for secret in &self.wanted {
+            secret.settled().await;
+        }
+    }
 }
 
 /// Turns of the runtime until the first poll is on its way: the task that polls wakes, asks, and its connection writes.
@@ -113,6 +145,7 @@ impl Engine {
         {
             self.expire_fragment();
         }
+        self.secrets.wanted.retain(Late::is_wanted);
         if self.held_due().is_some_and(|due| due <= self.world.now()) {
             self.expire_held();
         }
@@ -146,6 +179,7 @@ impl Engine {
                 .map(|port| since + port.breaker.borrow().hold_allowance());
             // A used-up allowance was looked at already; only one that ends later is worth waking for.
             wake = allowances
+                .chain([since + self.secrets.hold_left])
                 .filter(|at| *at > self.world.now())
                 .fold(wake, Instant::min);
         }
@@ -154,6 +188,7 @@ impl Engine {
         }
         let something = either(self.receiver.ingress.ready(), self.next.bell.rung());
         let something = either(something, self.progress.rung());
+        let something = either(something, self.secrets.settled());
         either(something, self.world.sleep_until(wake)).await;
     }
 
@@ -171,7 +206,10 @@ impl Engine {
         };
         let now = self.world.now();
         let unread = !self.receiver.ingress.is_empty();
+        let waits =
+            now < until.min(since + self.secrets.hold_left) && self.pipeline.borrow().is_waiting();
         !unread
+            && !waits
             && !self.ports.iter().any(|port| {
                 let until = until.min(since + port.breaker.borrow().hold_allowance());
                 now < until && port.holds(until)
@@ -189,6 +227,9 @@ impl Engine {
             self.ports
                 .iter()
                 .for_each(|port| port.hold_ended(&self.world, held));
+            if self.pipeline.borrow().is_waiting() {
+                self.secrets.hold_left = self.secrets.hold_left.saturating_sub(held);
+            }
         }
         if actions.release {
             self.release();

@@ -25,7 +25,7 @@ use tokio::task::LocalSet;
 use crate::address::{self, Address};
 use crate::api::Client;
 use crate::decode::Decoder;
-use crate::engine::Engine;
+use crate::engine::{Engine, Secrets};
 use crate::extensions_api::{ExtensionsApi, NextEvent};
 use crate::intake::Intake;
 use crate::lifecycle::{Conditions, Lifecycle};
@@ -290,6 +290,11 @@ impl Setup {
         let (taps, observers) = self.open_ports(&budget, &progress, &identity);
         let stages = std::mem::take(&mut self.settings.stages);
         let pipeline = Pipeline::new(stages, taps).with_observers(observers);
+        let awaited = Secrets::of(&pipeline);
+        let wanted = match self.mode {
+            Mode::Shadow => self.settings.secrets.only(&pipeline.awaited()),
+            Mode::On | Mode::Off => std::mem::take(&mut self.settings.secrets),
+        };
         let ports: Vec<Rc<Port>> = pipeline.ports().cloned().collect();
         let pipeline = Rc::new(RefCell::new(pipeline));
         let ledger = Rc::new(Ledger::default());
@@ -328,13 +333,16 @@ impl Setup {
         .await;
         let next = Rc::new(Next::default());
         tokio::task::spawn_local(next.clone().run(self.api, self.world.clone()));
-        if self.mode == Mode::On {
-            let world: Rc<dyn World> = Rc::new(self.world.clone());
-            let secrets = std::mem::take(&mut self.settings.secrets);
-            let fetching = fetch_secrets(secrets, world, next.clone(), identity.clone(), budget);
-            tokio::task::spawn_local(fetching);
-        }
         let init_type = self.facts.init_type.clone();
+        let early_init = matches!(init_type.as_str(), "provisioned-concurrency" | "snap-start");
+        let records_come = matches!(subscribed, Subscribed::Yes { .. });
+        let world: Rc<dyn World> = Rc::new(self.world.clone());
+        let begin = match early_init && records_come {
+            true => None,
+            false => Some(next.clone()),
+        };
+        let fetching = fetch_secrets(wanted, world, begin, identity.clone(), budget);
+        tokio::task::spawn_local(fetching);
         let engine = Engine {
             receiver,
             next,
@@ -352,13 +360,14 @@ impl Setup {
             scratch: Scratch::default(),
             lifecycle: Lifecycle::new(Conditions {
                 flush: self.settings.flush,
-                subscribed: matches!(subscribed, Subscribed::Yes { .. }),
+                subscribed: records_come,
                 signal: matches!(subscribed, Subscribed::Yes { schema } if schema != logs_api::SILENT_SCHEMA),
                 managed: self.managed,
-                early_init: matches!(init_type.as_str(), "provisioned-concurrency" | "snap-start"),
+                early_init,
             }),
             strategy: self.settings.flush.strategy,
             report_outstanding: None,
+            secrets: awaited,
             facts: self.facts,
             world: self.world,
         };
@@ -402,18 +411,20 @@ pub(crate) fn link_dead_letters(heirs: &[Option<usize>], taps: &[Tap]) {
 }
 
 /// Fetches the secrets that the file names beside the runtime's own start, once the poll for the first event is on its
-/// way.
+/// way; at once where there is no such poll to wait for, because the records of init go first.
 async fn fetch_secrets(
     secrets: LateSecrets,
     world: Rc<dyn World>,
-    next: Rc<Next>,
+    begin: Option<Rc<Next>>,
     identity: Rc<Identity>,
     budget: Budget,
 ) {
     if secrets.is_empty() {
         return;
     }
-    next.begun().await;
+    if let Some(next) = begin {
+        next.begun().await;
+    }
     for _ in 0..TURNS_TO_SEND {
         tokio::task::yield_now().await;
     }

@@ -1,13 +1,15 @@
 //! Lets hyper use tokio's streams.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that are read at once; they pass through a buffer on the stack, so that no uninitialised memory is shown.
+/// Bytes that are read at once. They pass through a buffer on the stack, because hyper's own takes foreign bytes only by
+/// copy where no `unsafe` is allowed; it is not cleared, since only what was read into it is looked at.
 const READ_BYTES: usize = 16 << 10;
 
 /// A tokio stream as hyper wants it.
@@ -20,9 +22,9 @@ impl<S: AsyncRead + Unpin> hyper::rt::Read for Io<S> {
         context: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut bytes = [0; READ_BYTES];
+        let mut bytes = [const { MaybeUninit::uninit() }; READ_BYTES];
         let room = cursor.remaining().min(READ_BYTES);
-        let mut buffer = ReadBuf::new(&mut bytes[..room]);
+        let mut buffer = ReadBuf::uninit(&mut bytes[..room]);
         ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer))?;
         cursor.put_slice(buffer.filled());
         Poll::Ready(Ok(()))

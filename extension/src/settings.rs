@@ -190,6 +190,10 @@ pub enum Load {
     Parked(Diagnostics),
 }
 
+/// What to do about a secret of AWS in a build that cannot fetch it.
+const LATE_UNBUILT: &str = "rebuild with the cargo feature `http`, `otlp`, `cloudwatch` or `s3`, or put it into an \
+                            environment variable and write `{ env = \"NAME\" }`";
+
 /// Reads a file and builds what it describes. `facts.env` is filled with the variables of `[receiver] env` that are
 /// set, `facts.declared` with what the environment says of the resource; `variable` answers for the environment, `file_name` is what messages call the file.
 pub fn load(
@@ -200,7 +204,10 @@ pub fn load(
     variable: &dyn Fn(&str) -> Option<String>,
     place: Place,
 ) -> Load {
-    let context = Context::new(variable);
+    let mut context = Context::new(variable);
+    if !tapline_sinks::FETCHES_SECRETS {
+        context = context.without_late_secrets(LATE_UNBUILT);
+    }
     let read = Document::parse(&context, file_name, bytes).map(|document| {
         let root = Reader::root(&context, &document, fields::ROOT);
         let settings = read_root(&root, kinds, facts, variable, place);

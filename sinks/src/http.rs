@@ -234,7 +234,7 @@ fn read(reader: &Reader<'_>, build: &Build<'_>) -> Option<Http> {
     let limits = fits?.narrowed(limits);
     let service = plan.service.map(|service| service.behind(&url));
     Some(Http {
-        client: Client::new(url, connect_timeout?.value, tls?).with_late(late),
+        client: Client::new(url, connect_timeout?.value, tls?).with_late(late.and(plan.late)),
         encoder: Encoder::new(plan.writer, plan.limits, Coder::of(compression.value)),
         method: match method?.value {
             "PUT" => Method::PUT,

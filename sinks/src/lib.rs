@@ -23,8 +23,6 @@ use tapline_core::budget::Budget;
 #[cfg(not(feature = "_aws"))]
 use tapline_core::config::Late;
 use tapline_core::config::LateSecrets;
-#[cfg(not(feature = "_aws"))]
-use tapline_core::level::Level;
 use tapline_core::port::Identity;
 use tapline_core::registry::SinkKind;
 use tapline_core::world::{Boxed, World};
@@ -33,6 +31,14 @@ mod buffer;
 #[cfg(feature = "cloudwatch")]
 mod cloudwatch;
 mod console;
+#[cfg(test)]
+#[cfg(all(
+    feature = "cloudwatch",
+    feature = "http",
+    feature = "otlp-grpc",
+    feature = "s3"
+))]
+mod faults;
 #[cfg(feature = "otlp-grpc")]
 mod grpc;
 #[cfg(all(feature = "otlp", not(feature = "otlp-grpc")))]
@@ -97,6 +103,9 @@ pub fn kinds() -> &'static [SinkKind] {
     KINDS
 }
 
+/// Whether this build can fetch secrets of AWS: with any sink that speaks HTTP.
+pub const FETCHES_SECRETS: bool = cfg!(feature = "_aws");
+
 /// Fetches the secrets of AWS that a configuration names, for as long as the process runs.
 #[cfg(feature = "_aws")]
 pub fn fetch_secrets(
@@ -108,18 +117,15 @@ pub fn fetch_secrets(
     Box::pin(secrets::fetch(secrets, world, identity, budget))
 }
 
-/// Without a sink that speaks HTTP there is nothing to fetch secrets with: all of them fail.
+/// Without a sink that speaks HTTP there is nothing to fetch secrets with, and the loader refuses them: see
+/// [`FETCHES_SECRETS`].
 #[cfg(not(feature = "_aws"))]
 pub fn fetch_secrets(
     secrets: LateSecrets,
-    world: Rc<dyn World>,
+    _: Rc<dyn World>,
     _: Rc<Identity>,
     _: Budget,
 ) -> Boxed<'static, ()> {
-    world.log(
-        Level::Error,
-        "this build has no sink for HTTP or AWS, and so nothing to read secrets of AWS with",
-    );
     secrets.iter().for_each(Late::fail);
     Box::pin(std::future::ready(()))
 }

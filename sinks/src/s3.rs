@@ -7,7 +7,7 @@
 //! Guarantee: at least once, and with `conditional` exactly one object: the key of an object is made once, and
 //! `If-None-Match: *` lets only the first PUT win. A 412 after an attempt whose answer was lost says that it won.
 //!
-//! - 200: stored.
+//! - 200: stored. One with an error inside is that error; one with anything else inside is none of S3's, and tried again.
 //! - 412 on the first attempt: another object has the key; the next number is taken, at once.
 //! - `SlowDown`, `RequestTimeout`, 409, 429, 5xx, timeout, no connection: tried again with the same key and bytes.
 //! - 301, 307, `AuthorizationHeaderMalformed`: the bucket's region is learned, and the request is signed anew and sent
@@ -182,7 +182,10 @@ impl S3Sink {
         let status = answer.status.as_u16();
         let fault = Fault::of(answer);
         match (status, fault.code.as_str()) {
-            (200..=299, _) => return Meaning::Verdict(Verdict::Accepted),
+            (200..=299, "") if !answer.whole || !answer.body.trim_ascii().is_empty() => {
+                return Meaning::Verdict(not_s3());
+            }
+            (200..=299, "") => return Meaning::Verdict(Verdict::Accepted),
             (412, _) if again => return Meaning::Verdict(Verdict::Accepted),
             (412, _) => return Meaning::Taken,
             (301 | 307, _)
@@ -227,11 +230,21 @@ impl S3Sink {
     }
 }
 
+/// The verdict of a success with a body, or without its end: S3 says nothing when it stored an object, but a captive
+/// proxy does.
+fn not_s3() -> Verdict {
+    Verdict::Retry {
+        why: "not_s3".into(),
+        after: None,
+        answered: true,
+    }
+}
+
 /// Where the answer says that the bucket is: a region that is another than ours, or a host of AWS.
 fn moved(answer: &Answer, region: &str) -> Option<Moved> {
     let named = header_text(&answer.headers, "x-amz-bucket-region")
         .or_else(|| xml::text_of(&answer.body, "Region"));
-    if let Some(named) = named.filter(|named| is_region(named) && named != region) {
+    if let Some(named) = named.filter(|named| is_name(named) && named != region) {
         return Some(Moved::Region(named));
     }
     let location = answer.headers.get(LOCATION)?.to_str().ok()?;
@@ -239,6 +252,26 @@ fn moved(answer: &Answer, region: &str) -> Option<Moved> {
     let (plain, _) = suffixes(region);
     let is_aws = url.https && url.port == 443 && url.host.ends_with(&format!(".{plain}"));
     is_aws.then_some(Moved::Host(url))
+}
+
+/// Whether a text has the form of AWS's own names, `us-gov-west-1`. It becomes a host's name and is said in the log, and
+/// whoever answers may write there what was sent.
+fn is_name(text: &str) -> bool {
+    let Some((words, number)) = text.rsplit_once('-') else {
+        return false;
+    };
+    let are_letters = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_region(text)
+        && words.contains('-')
+        && words
+            .split('-')
+            .all(|word| !word.is_empty() && are_letters(word))
+        && words
+            .split('-')
+            .next()
+            .is_some_and(|first| first.len() <= 4)
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The URL of a bucket, its path ended by a slash.

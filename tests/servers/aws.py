@@ -6,6 +6,8 @@ missing, nothing twice. What no server here enforces, the limits of PutLogEvents
 """
 
 import gzip
+import hashlib
+import hmac
 import http.server
 import json
 import os
@@ -462,10 +464,70 @@ headers = {{ authorization = {{ secret = "{arn}", prefix = "Bearer " }} }}
     print("secrets: of Secrets Manager and the Parameter Store, as headers")
 
 
+def hash_keys(tapline, folder, moto):
+    """The key of `hash` out of Secrets Manager and the Parameter Store: hashes are those that Python computes."""
+    keys = moto.user("hasher", ["secretsmanager:GetSecretValue", "ssm:GetParameter"])
+    known = {"ssm": os.urandom(32).hex(), "secretsmanager": os.urandom(20).hex(), "short": "too-short-for-a-key"}
+    secret = moto.client("secretsmanager").create_secret(
+        Name="hash-keys", SecretString=json.dumps({"pii": known["secretsmanager"], "short": known["short"]}),
+    )["ARN"]
+    moto.client("ssm").put_parameter(Name="/pay/hash-key", Value=known["ssm"], Type="SecureString")
+    parameter = moto.client("ssm").get_parameter(Name="/pay/hash-key")["Parameter"]["ARN"]
+    cards = ["4111111111111111", "5555555555554444", "378282246310005"]
+    source = os.path.join(folder, "cards.ndjson")
+    with open(source, "w", encoding="utf-8") as file:
+        for number in range(3_000):
+            element = {"type": "function", "record": f"{number} paid with {cards[number % 3]}"}
+            file.write(json.dumps(element) + "\n")
+
+    def redacted(arn, keys, expect_key):
+        out = os.path.join(folder, f"cards-{len(os.listdir(folder))}.out")
+        config = f"""
+version = 1
+[[transform]]
+name = "pii"
+type = "redact"
+rules = ["CreditCardNumber"]
+action = "hash"
+hash_key = {{ secret = "{arn}" }}
+[sink.out]
+type = "console"
+path = "{out}"
+"""
+        ledger, said, _ = run(tapline, folder, config, source, keys, AWS_ENDPOINT_URL=moto.url)
+        assert_balances(ledger)
+        assert ledger["redactions"] == {"CreditCardNumber": 3_000}, ledger
+        for value in known.values():
+            assert value not in said, "the key was printed"
+        with open(out, encoding="utf-8") as file:
+            got = [json.loads(record) for record in records_of(file.read().splitlines())]
+
+        def stands_for(card):
+            if expect_key is None:
+                return "[CreditCardNumber]"
+            digest = hmac.new(expect_key.encode(), card.encode(), hashlib.sha256).hexdigest()
+            return f"[CreditCardNumber:{digest[:16]}]"
+
+        assert_same(got, [f"{n} paid with {stands_for(cards[n % 3])}" for n in range(3_000)], arn)
+        return said
+
+    for arn, key in [(parameter, known["ssm"]), (secret + "#pii", known["secretsmanager"])]:
+        assert "hash_key" not in redacted(arn, keys, key)
+    said = redacted(secret + "#short", keys, None)
+    assert said.count("the `hash_key` is shorter than 32 bytes") == 1, said
+    said = redacted(secret + "#none", keys, None)
+    assert said.count("is no text in the secret under the member") == 1, said
+    stranger = moto.user("stranger", ["s3:PutObject"])
+    said = redacted(parameter, stranger, None)
+    assert said.count("allow `ssm:GetParameter`") == 1 and said.count("the `hash_key` is not there") == 1, said
+    print("hash_keys: of Secrets Manager and the Parameter Store, hashes as Python's; labels without")
+
+
 CASES = {
     "s3_moto": s3_moto,
     "s3_seaweedfs": s3_seaweedfs,
     "secrets": secrets,
+    "hash_keys": hash_keys,
     "cloudwatch": cloudwatch,
     "cloudwatch_refused": cloudwatch_refused,
     "cloudwatch_role": cloudwatch_role,

@@ -35,6 +35,7 @@
 
 pub mod backend;
 pub mod binary;
+pub mod canary;
 pub mod harness;
 pub mod listener;
 pub mod traffic;

@@ -17,6 +17,12 @@ impl Random {
         Random(seed)
     }
 
+    /// One for each of `SEEDS` seeds, or of `count`.
+    pub fn seeds(count: u64) -> impl Iterator<Item = Random> {
+        let given = std::env::var_os("SEEDS").and_then(|text| text.to_str()?.parse().ok());
+        (0..given.unwrap_or(count)).map(Random::seeded)
+    }
+
     /// The next number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

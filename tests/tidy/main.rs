@@ -268,3 +268,48 @@ fn links_between_pages_lead_somewhere() {
     }
     assert_none(broken);
 }
+
+/// The list of what sinks must do names tests: each of them exists, and no requirement is without one or a reason.
+#[test]
+fn every_requirement_of_a_sink_names_a_test_that_exists_or_says_why_not() {
+    const PAGE: &str = "docs/development/sinks.md";
+    let sources = files(&[".rs", ".py"]);
+    let is_there = |named: &str| {
+        let Some((place, name)) = named.split_once("::") else {
+            return false;
+        };
+        sources.iter().any(|file| {
+            let of_place = format!("/{}", file.path).contains(&format!("/{place}"));
+            of_place && is_defined(&file.text, name)
+        })
+    };
+    let (mut broken, mut rows) = (Vec::new(), 0);
+    for (index, line) in read(PAGE).lines().enumerate() {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+        if !line.starts_with("| ") || cells[1..] == ["Shown by "] {
+            continue;
+        }
+        rows += 1;
+        let [_, shown] = cells[..] else {
+            broken.push(format!("{PAGE}:{}: a row has two cells", index + 1));
+            continue;
+        };
+        let named: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
+        let tests = named.iter().filter(|word| word.contains("::"));
+        let missing: Vec<_> = tests.clone().filter(|named| !is_there(named)).collect();
+        if !missing.is_empty() {
+            broken.push(format!("{PAGE}:{}: there is no {missing:?}", index + 1));
+        }
+        if tests.count() == 0 && !shown.trim().starts_with("**Not:** ") {
+            broken.push(format!("{PAGE}:{}: neither a test nor a reason", index + 1));
+        }
+    }
+    assert!(rows >= 100, "the page was read: {rows} rows");
+    assert_none(broken);
+}
+
+/// Whether a function of this name is in a source file, for tests: of Rust with a test in it, or of Python.
+fn is_defined(text: &str, name: &str) -> bool {
+    let has_tests = text.contains("#[test]") || text.contains("#[tokio::test");
+    (has_tests && text.contains(&format!("fn {name}("))) || text.contains(&format!("def {name}("))
+}

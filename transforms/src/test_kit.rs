@@ -1,6 +1,6 @@
 //! What the tests of all transforms need: a transform from its TOML, and a batch through it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 
 use tapline_core::batch::{Batch, Record};
@@ -21,14 +21,19 @@ use tapline_core::world::{Boxed, Instant, Stream, World};
 /// The key that `{ env = "PII_KEY" }` gives in tests: 32 bytes.
 pub const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
 
-/// A clock that stands still until it is set, and nothing else.
+/// A clock that stands still until it is set, and a log.
 #[derive(Default)]
-pub struct Clock(Cell<u64>);
+pub struct Clock(Cell<u64>, RefCell<Vec<String>>);
 
 impl Clock {
     /// Sets running time, in milliseconds; the wall clock shows the same since 1970.
     pub fn set_ms(&self, ms: u64) {
         self.0.set(ms * 1_000_000);
+    }
+
+    /// What was logged.
+    pub fn logged(&self) -> Vec<String> {
+        self.1.borrow().clone()
     }
 }
 
@@ -53,7 +58,9 @@ impl World for Clock {
             io::ErrorKind::ConnectionRefused.into()
         )))
     }
-    fn log(&self, _: Level, _: &str) {}
+    fn log(&self, _: Level, message: &str) {
+        self.1.borrow_mut().push(message.to_owned());
+    }
 }
 
 /// A pipeline of one transform.

@@ -1,5 +1,6 @@
 //! Checking values against the kinds of their fields.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::diagnostic::{Kind, Scope, Severity};
@@ -107,7 +108,9 @@ impl Reader<'_> {
             })
         };
         match (kind, &value.data) {
-            (FieldKind::Secret, Data::Table(entries)) => self.secret_table(name, entries, value),
+            (FieldKind::Secret | FieldKind::SecretOr(_), Data::Table(entries)) => {
+                self.secret_table(name, kind, entries, value)
+            }
             (FieldKind::Boolean, Data::Boolean(boolean)) => plain(Typed::Boolean(*boolean)),
             (FieldKind::Integer { .. }, Data::Integer(integer)) => {
                 let typed = plain(Typed::Integer(*integer))?;
@@ -140,11 +143,13 @@ impl Reader<'_> {
         text: &str,
         value: &Value,
     ) -> Option<Spanned<Typed>> {
-        let text = self.interpolated(text, value)?;
+        let text = self.interpolated(kind, text, value)?;
         let trimmed = text.value.trim();
         let typed = match kind {
             FieldKind::Text => Typed::Text(text.value.clone()),
-            FieldKind::Secret => Typed::Secret(Secret::new(text.value.clone())),
+            FieldKind::Secret | FieldKind::SecretOr(_) => {
+                Typed::Secret(Secret::new(text.value.clone()))
+            }
             FieldKind::Choice(words) => {
                 let Some(word) = words.iter().find(|word| **word == text.value) else {
                     self.no_such_word(name, words, &text);
@@ -205,7 +210,7 @@ impl Reader<'_> {
         None
     }
 
-    fn interpolated(&self, text: &str, value: &Value) -> Option<Spanned<String>> {
+    fn interpolated(&self, kind: &FieldKind, text: &str, value: &Value) -> Option<Spanned<String>> {
         let written = Spanned {
             value: text.to_owned(),
             span: value.span.clone(),
@@ -220,10 +225,25 @@ impl Reader<'_> {
             Err(problems) => {
                 for problem in problems {
                     let span = self.inside(&written, problem.range);
-                    self.error(span, problem.message, problem.help);
+                    if problem.unset {
+                        self.unset(kind, span, problem.message, problem.help);
+                    } else {
+                        self.error(span, problem.message, problem.help);
+                    }
                 }
                 None
             }
+        }
+    }
+
+    /// Reports a variable that is unset: an error, but where the component can do without it.
+    fn unset(&self, kind: &FieldKind, span: Range<usize>, message: String, help: String) {
+        match kind {
+            FieldKind::SecretOr(otherwise) => {
+                let message = format!("{message}, so that {otherwise}");
+                self.report(Severity::Warning, Kind::Unset, span, message, help);
+            }
+            _ => self.error(span, message, help),
         }
     }
 
@@ -308,7 +328,13 @@ impl Reader<'_> {
         self.report_labelled(severity, sort, text.span.clone(), message, label, help);
     }
 
-    fn secret_table(&self, name: &str, entries: &[Entry], value: &Value) -> Option<Spanned<Typed>> {
+    fn secret_table(
+        &self,
+        name: &str,
+        kind: &FieldKind,
+        entries: &[Entry],
+        value: &Value,
+    ) -> Option<Spanned<Typed>> {
         let get = |key: &str| entries.iter().find(|entry| entry.key.value == key);
         let known = ["env", "prefix", "secret"];
         for entry in entries {
@@ -356,7 +382,7 @@ impl Reader<'_> {
         let Some(secret) = found else {
             let message = format!("the environment variable `{variable_name}` is unset or empty");
             let help = format!("set `{variable_name}` in the function's environment");
-            self.error(variable.value.span.clone(), message, help);
+            self.unset(kind, variable.value.span.clone(), message, help);
             return None;
         };
         Some(Spanned {
@@ -396,6 +422,11 @@ impl Reader<'_> {
             let help = "write `arn:aws:secretsmanager:<region>:<account>:secret:<name>` or \
                         `arn:aws:ssm:<region>:<account>:parameter/<name>`, with `#key` behind it for one of its JSON";
             self.error(text.span, message, help);
+            return None;
+        }
+        if let Some(help) = self.context.late_unbuilt {
+            let message = "secrets of AWS are not in this build";
+            self.report(Severity::Error, Kind::NotBuilt, text.span, message, help);
             return None;
         }
         let late = self.context.late.borrow_mut().add(arn);

@@ -51,6 +51,8 @@ pub enum Kind {
     Invalid,
     /// Something that this version or build does not have.
     NotBuilt,
+    /// A variable of the environment that is unset, where it can be done without.
+    Unset,
     /// Nothing is wrong, but probably not meant so.
     Advice,
 }
@@ -169,7 +171,12 @@ impl Line {
         for (at, c) in source.text[line.clone()].char_indices() {
             let at = line.start + at;
             if at >= span.end {
-                caret_end.get_or_insert(cells.len());
+                let end = if at < masked_until {
+                    ellipsis + 1
+                } else {
+                    cells.len()
+                };
+                caret_end.get_or_insert(end);
             }
             if at >= span.start {
                 // Inside a masked value the caret stands under its ellipsis.
@@ -278,10 +285,10 @@ impl Diagnostics {
         self.errors_count() > 0
     }
 
-    /// Turns unknown keys into errors, as `check` and `TAPLINE_STRICT` want them.
+    /// Turns unknown keys and variables that are unset into errors, as `check` and `TAPLINE_STRICT` want them.
     pub fn strict(&mut self) {
         for diagnostic in &mut self.list {
-            if diagnostic.kind == Kind::UnknownKey {
+            if matches!(diagnostic.kind, Kind::UnknownKey | Kind::Unset) {
                 diagnostic.severity = Severity::Error;
             }
         }

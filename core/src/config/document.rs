@@ -25,6 +25,8 @@ pub struct Context<'e> {
     diagnostics: RefCell<Diagnostics>,
     marks: RefCell<Vec<Marked>>,
     pub(super) late: RefCell<LateSecrets>,
+    /// What to do where nothing can fetch them.
+    pub(super) late_unbuilt: Option<&'static str>,
     pub(super) regexes: Regexes,
 }
 
@@ -46,7 +48,17 @@ impl<'e> Context<'e> {
             diagnostics: RefCell::default(),
             marks: RefCell::default(),
             late: RefCell::default(),
+            late_unbuilt: None,
             regexes: Regexes::default(),
+        }
+    }
+
+    /// The same in a build that cannot fetch secrets of AWS: those are errors, with this remedy.
+    #[must_use]
+    pub fn without_late_secrets(self, help: &'static str) -> Context<'e> {
+        Context {
+            late_unbuilt: Some(help),
+            ..self
         }
     }
 

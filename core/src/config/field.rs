@@ -74,6 +74,9 @@ pub enum FieldKind {
     /// A credential: a string, `{ env = "NAME" }` or `{ secret = "arn:…" }`, the tables with an optional `prefix`. Its
     /// value is never shown.
     Secret,
+    /// The same, but where its variable is unset the component does something else, which the text says: at run time a
+    /// warning, an error for `check` and `TAPLINE_STRICT`.
+    SecretOr(&'static str),
     /// Anything; the component checks it.
     Any,
 }
@@ -94,7 +97,9 @@ impl FieldKind {
             FieldKind::Regex => "a regular expression in a string".to_owned(),
             FieldKind::List(_) => "a list".to_owned(),
             FieldKind::Table(_) | FieldKind::Map(_) => "a table".to_owned(),
-            FieldKind::Secret => "a string or `{ env = \"NAME\" }`".to_owned(),
+            FieldKind::Secret | FieldKind::SecretOr(_) => {
+                "a string or `{ env = \"NAME\" }`".to_owned()
+            }
             FieldKind::Any => "a value".to_owned(),
         }
     }
@@ -115,7 +120,7 @@ impl FieldKind {
     /// Whether a value of this kind is, or holds, a credential.
     pub(super) fn holds_secret(&self) -> bool {
         match self {
-            FieldKind::Secret => true,
+            FieldKind::Secret | FieldKind::SecretOr(_) => true,
             FieldKind::List(kind) | FieldKind::Map(kind) => kind.holds_secret(),
             FieldKind::Table(fields) => fields.iter().any(|field| field.kind.holds_secret()),
             _ => false,

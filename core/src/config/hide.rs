@@ -78,7 +78,7 @@ impl Marks {
 
     fn mark(&mut self, kind: &FieldKind, value: &Value) {
         match (kind, &value.data) {
-            (FieldKind::Secret, _) => leaves(value, &mut self.hidden),
+            (FieldKind::Secret | FieldKind::SecretOr(_), _) => leaves(value, &mut self.hidden),
             (FieldKind::List(kind), Data::List(items)) => {
                 items.iter().for_each(|item| self.mark(kind, item));
             }

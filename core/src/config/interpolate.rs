@@ -22,6 +22,8 @@ pub(super) struct Problem {
     pub message: String,
     /// What to write instead.
     pub help: String,
+    /// The variable is unset, and nothing else is wrong.
+    pub unset: bool,
 }
 
 /// The text with its variables replaced, and whether there was any; else every problem in it.
@@ -46,16 +48,18 @@ pub(super) fn interpolate(
                 range: start..text.len(),
                 message: "`${` is not closed".to_owned(),
                 help: "write `${NAME}`, or `$${` for the two characters themselves".to_owned(),
+                unset: false,
             });
             return Err(problems);
         };
         let end = start + length + 1;
         match resolve(&text[start + 2..end - 1], environment) {
             Ok(value) => out.push_str(&value),
-            Err((message, help)) => problems.push(Problem {
+            Err((message, help, unset)) => problems.push(Problem {
                 range: start..end,
                 message,
                 help,
+                unset,
             }),
         }
         replaced = true;
@@ -72,7 +76,7 @@ pub(super) fn interpolate(
 fn resolve(
     inner: &str,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, (String, String)> {
+) -> Result<String, (String, String, bool)> {
     let length = name_length(inner);
     let (name, rest) = inner.split_at(length);
     let shape = "write `${NAME}`, `${NAME:-default}` or `${NAME:?message}`";
@@ -80,12 +84,13 @@ fn resolve(
         return Err((
             "`${` is not followed by the name of a variable".to_owned(),
             format!("{shape}, or `$${{` for the two characters themselves"),
+            false,
         ));
     }
     if rest.contains("${") {
         let message = format!("the text after `${{{name}` holds another `${{`");
         let help = "one variable cannot stand inside another; set a default without `${`";
-        return Err((message, help.to_owned()));
+        return Err((message, help.to_owned(), false));
     }
     let otherwise = if rest.is_empty() {
         None
@@ -95,7 +100,7 @@ fn resolve(
         Some(Err(message))
     } else {
         let message = format!("`${{{name}` is followed by neither `}}` nor `:-` nor `:?`");
-        return Err((message, shape.to_owned()));
+        return Err((message, shape.to_owned(), false));
     };
     let value = environment(name).filter(|value| !value.is_empty());
     match (value, otherwise) {
@@ -104,10 +109,12 @@ fn resolve(
         (None, Some(Err(message))) if !message.trim().is_empty() => Err((
             format!("the environment variable `{name}` is unset or empty: {message}"),
             format!("set `{name}` in the function's environment"),
+            false,
         )),
-        (None, _) => Err((
+        (None, otherwise) => Err((
             format!("the environment variable `{name}` is unset or empty"),
             format!("set `{name}` in the function's environment, or write `${{{name}:-default}}`"),
+            otherwise.is_none(),
         )),
     }
 }

@@ -136,6 +136,15 @@ impl LateSecrets {
         late
     }
 
+    /// Those of them that are among these.
+    pub fn only(&self, these: &[Late]) -> LateSecrets {
+        let list = self.list.iter().filter(|late| these.contains(late));
+        LateSecrets {
+            list: list.cloned().collect(),
+            wanted: self.wanted.clone(),
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -48,6 +48,7 @@ const SINK: Fields = &[
     field("queue", FieldKind::Table(QUEUE), "{}"),
     field("headers", FieldKind::Map(&FieldKind::Secret), ""),
     field("auth", FieldKind::Secret, ""),
+    field("key_of_hash", FieldKind::SecretOr("a hash is a label"), ""),
     field("labels", FieldKind::Map(&FieldKind::Text), ""),
     field("custom", FieldKind::List(&FieldKind::Table(QUEUE)), ""),
     field("options", FieldKind::Any, ""),
@@ -316,6 +317,56 @@ fn secrets_are_resolved_and_not_printed() {
         assert_eq!(headers, [("b", "x"), ("a", "hunter2")]);
         reader.finish();
     });
+}
+
+#[test]
+fn a_secret_that_can_be_done_without_is_an_error_only_for_those_who_are_strict() {
+    for (value, place) in [("{ env = 'NO' }", 23), ("'${NO}'", 16), ("'x${NO}y'", 17)] {
+        let text = format!("[sink.a]\nurl = 'u'\nkey_of_hash = {value}\n");
+        let mut diagnostics = read(text.as_bytes());
+        let lines: Vec<String> = diagnostics.iter().map(Diagnostic::line).collect();
+        let said = format!(
+            "tapline.toml:3:{place}: the environment variable `NO` is unset or empty, so that a hash is a label; set"
+        );
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with(&said), "{lines:?}");
+        assert!(!diagnostics.has_errors());
+        diagnostics.strict();
+        assert!(diagnostics.has_errors());
+    }
+    // Whoever writes that it must be set means it; and what is wrong otherwise is wrong.
+    for value in [
+        "'${NO:?}'",
+        "'${NO:?set it}'",
+        "'${NO'",
+        "{ env = 'NO', prefix = 5 }",
+        "5",
+    ] {
+        let text = format!("[sink.a]\nurl = 'u'\nkey_of_hash = {value}\n");
+        assert!(read(text.as_bytes()).has_errors(), "{value}");
+    }
+    let text = "url = 'u'\nkey_of_hash = { env = \"TOKEN\" }\n";
+    with_reader(text, |reader| {
+        let key = reader.any_secret("key_of_hash").expect("it is set").value;
+        assert_eq!(key.expose(), "hunter2");
+    });
+}
+
+#[test]
+fn secrets_of_aws_are_refused_where_nothing_can_fetch_them() {
+    let context = Context::new(&environment).without_late_secrets("rebuild");
+    let text = "[sink.a]\nurl = 'u'\nauth = { secret = 'arn:aws:ssm:r:1:parameter/p' }\n";
+    let document = Document::parse(&context, "f", text.as_bytes()).expect("this is TOML");
+    let root = Reader::root(&context, &document, ROOT);
+    for (_, reader) in root.map_of_tables("sink") {
+        reader.with_fields(SINK, &[]).finish();
+    }
+    assert!(context.late_secrets().is_empty());
+    let said: Vec<String> = context.finish().iter().map(Diagnostic::line).collect();
+    assert_eq!(
+        said,
+        ["f:3:19: secrets of AWS are not in this build; rebuild"]
+    );
 }
 
 #[test]

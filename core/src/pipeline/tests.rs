@@ -6,10 +6,12 @@ use std::time::Duration;
 use super::*;
 use crate::bell::Bell;
 use crate::budget::Budget;
+use crate::config::LateSecrets;
 use crate::expr::Names;
 use crate::facts::Facts;
 use crate::invocation::Invocations;
 use crate::ledger::{DropReason, Ledger};
+use crate::limits::{SECRET_WAIT_BATCHES_MAX, SECRET_WAIT_MAX};
 use crate::port::{DeliverySettings, Identity};
 use crate::room::Room;
 use crate::store::Store;
@@ -418,4 +420,203 @@ fn a_stage_that_breaks_loses_what_it_held() {
     pipeline.process(test_util::batch_of(&bench.budget, ROWS), &context);
     assert_adds_up(&bench, &ports);
     assert_eq!(ports[1].counts.in_flight.get(), 4, "it goes on");
+}
+
+/// Looks up nothing, but needs a secret.
+struct Needy(Late);
+
+impl Transform for Needy {
+    fn apply(&mut self, batch: Batch, _: &Context<'_>, output: &mut Vec<Batch>) {
+        output.push(batch);
+    }
+
+    fn waits_for(&self) -> Option<&Late> {
+        Some(&self.0)
+    }
+}
+
+fn needy(secret: &Late) -> Pipeline {
+    let taps = vec![tap(0, None), tap(1, None), tap(2, None)];
+    Pipeline::new(vec![stage(Needy(secret.clone())), stage(FilterAll)], taps)
+}
+
+fn rows() -> [(&'static str, &'static str, Option<Level>); 3] {
+    [
+        ("function", "\"debug\"", Some(Level::Debug)),
+        ("function", "\"info\"", None),
+        ("function", "\"error\"", Some(Level::Error)),
+    ]
+}
+
+/// Delivered or queued, filtered, waiting or queued, dropped: of the sink behind so many stages.
+fn fates(pipeline: &Pipeline, tap: usize) -> (u64, u64, u64, u64) {
+    let counts = &pipeline.taps[tap].port.counts;
+    let queued = std::iter::from_fn(|| pipeline.taps[tap].port.queue.pop());
+    let queued: usize = queued.map(|parcel| parcel.chosen.len()).sum();
+    (
+        queued as u64,
+        counts.filtered.get(),
+        counts.in_flight.get(),
+        counts.drops().values().sum(),
+    )
+}
+
+#[test]
+fn records_wait_for_a_secret_in_front_of_all_stages_and_count_as_in_flight() {
+    let bench = Bench::new();
+    let secret = LateSecrets::default().add("arn");
+    let mut pipeline = needy(&secret);
+    let context = bench.context();
+    let mut batch = test_util::batch_of(&bench.budget, &rows());
+    batch.records_mut()[1].fate = Fate::Filtered;
+    pipeline.process(batch, &context);
+    assert!(pipeline.is_waiting());
+    assert_eq!(fates(&pipeline, 0), (2, 1, 2, 0), "in front of all stages");
+    for behind in [1, 2] {
+        assert_eq!(
+            fates(&pipeline, behind),
+            (0, 1, 2, 0),
+            "what is filtered does not wait"
+        );
+    }
+    for port in pipeline.ports() {
+        assert_eq!(bench.ledger.check(&port.name, &port.counts), Ok(()));
+    }
+    secret.set("a key");
+    assert_eq!(pipeline.due(), Some(Instant::default()), "at once");
+    pipeline.expire(&context);
+    assert!(!pipeline.is_waiting() && pipeline.due().is_none());
+    assert_eq!(fates(&pipeline, 1), (2, 1, 2, 0));
+    assert_eq!(
+        fates(&pipeline, 2),
+        (0, 3, 0, 0),
+        "its filter has seen them"
+    );
+    // A secret that is fetched anew, because a destination refused it, holds up nothing.
+    secret.want();
+    pipeline.process(test_util::batch_of(&bench.budget, &rows()), &context);
+    assert_eq!(fates(&pipeline, 1).0, 3);
+    for port in pipeline.ports() {
+        assert_eq!(bench.ledger.check(&port.name, &port.counts), Ok(()));
+    }
+}
+
+/// Failed, too late, the end of everything, too little memory, too many batches, too many bytes for a queue.
+#[test]
+fn records_do_not_wait_for_a_secret_without_bounds() {
+    type Go = fn(&Bench, &mut Pipeline, &Late);
+    let go: [(&str, Go); 6] = [
+        ("it cannot be read", |bench, pipeline, secret| {
+            secret.fail();
+            pipeline.expire(&bench.context());
+        }),
+        ("it takes too long", |bench, pipeline, _| {
+            let due = pipeline.due().unwrap();
+            assert_eq!(due, Instant::default() + SECRET_WAIT_MAX);
+            bench.world.run(
+                bench.world.sleep_until(due - Duration::from_millis(1)),
+                vec![],
+            );
+            pipeline.expire(&bench.context());
+            assert!(pipeline.is_waiting(), "just under");
+            bench.world.run(bench.world.sleep_until(due), vec![]);
+            pipeline.expire(&bench.context());
+        }),
+        ("everything ends", |bench, pipeline, _| {
+            pipeline.release(&bench.context());
+        }),
+        ("memory is short", |bench, pipeline, _| {
+            let half = bench.budget.limit() / 2;
+            let most = bench
+                .budget
+                .charge((half - bench.budget.used() - 4_000) as usize);
+            let batch = || test_util::batch_of(&bench.budget, &[]);
+            pipeline.process(batch(), &bench.context());
+            assert!(pipeline.is_waiting(), "just under");
+            let more = bench.budget.charge(4_001);
+            pipeline.process(batch(), &bench.context());
+            drop((most, more));
+        }),
+        ("a queue would be half full", |bench, pipeline, _| {
+            let half = DeliverySettings::default().queue_bytes_max / 2;
+            let (time_and_kind, known) = (32, 3 * 32 + 7 + 6 + 7);
+            let text = "x".repeat(half - known - time_and_kind - 2);
+            let row = |text: &str| format!("\"{text}\"");
+            let large = Budget::new(1 << 30);
+            let context = Context {
+                budget: &large,
+                ..bench.context()
+            };
+            let just = row(&text);
+            pipeline.process(
+                test_util::batch_of(&large, &[("function", &just, None)]),
+                &context,
+            );
+            assert!(pipeline.is_waiting(), "just under");
+            let row = [("", "0", None)];
+            pipeline.process(test_util::batch_of(&large, &row), &context);
+        }),
+        ("too many wait", |bench, pipeline, _| {
+            let row = [("function", "\"x\"", None)];
+            for _ in 1..SECRET_WAIT_BATCHES_MAX {
+                pipeline.process(test_util::batch_of(&bench.budget, &row), &bench.context());
+            }
+            assert!(pipeline.is_waiting(), "just under");
+            pipeline.process(test_util::batch_of(&bench.budget, &row), &bench.context());
+        }),
+    ];
+    for (why, go) in go {
+        let bench = Bench::new();
+        let secret = LateSecrets::default().add("arn");
+        let mut pipeline = needy(&secret);
+        pipeline.process(
+            test_util::batch_of(&bench.budget, &rows()),
+            &bench.context(),
+        );
+        assert!(pipeline.is_waiting(), "{why}");
+        go(&bench, &mut pipeline, &secret);
+        assert!(!pipeline.is_waiting(), "{why}");
+        pipeline.process(
+            test_util::batch_of(&bench.budget, &rows()),
+            &bench.context(),
+        );
+        assert!(!pipeline.is_waiting(), "it is passed for good: {why}");
+        for port in pipeline.ports() {
+            assert_eq!(
+                bench.ledger.check(&port.name, &port.counts),
+                Ok(()),
+                "{why}"
+            );
+        }
+        let (queued, _, in_flight, dropped) = fates(&pipeline, 1);
+        assert_eq!((queued, dropped), (in_flight, 0), "{why}");
+        assert!(queued >= 6, "{why}");
+    }
+}
+
+#[test]
+fn what_waits_for_a_secret_gives_way_to_new_bodies_by_importance() {
+    let bench = Bench::new();
+    let secret = LateSecrets::default().add("arn");
+    let mut pipeline = Pipeline::new(vec![stage(Needy(secret))], vec![tap(1, None)]);
+    let context = bench.context();
+    let text = format!("\"{}\"", "x".repeat(10_000));
+    let rows = rows().map(|(kind, _, level)| (kind, text.as_str(), level));
+    for _ in 0..2 {
+        pipeline.process(test_util::batch_of(&bench.budget, &rows), &context);
+    }
+    let mut used = bench.budget.used();
+    for (lane, left) in [(Lane::Low, 4), (Lane::Middle, 2), (Lane::High, 0)] {
+        for _ in 0..2 {
+            assert!(pipeline.evict(lane));
+            assert!(bench.budget.used() < used, "it frees something");
+            used = bench.budget.used();
+        }
+        assert!(!pipeline.evict(lane), "none of the lane is left");
+        assert_eq!(pipeline.known[0].held, left);
+    }
+    for port in pipeline.ports() {
+        assert_eq!(bench.ledger.check(&port.name, &port.counts), Ok(()));
+    }
+    assert_eq!(fates(&pipeline, 0).3, 6, "each is counted");
 }

@@ -15,7 +15,7 @@ use tapline_core::platform::PlatformEvent;
 use tapline_core::port::{Goal, Identity, Port};
 use tapline_core::transform::Context;
 use tapline_core::view::Scratch;
-use tapline_core::world::World;
+use tapline_core::world::{World, before};
 use tokio::task::LocalSet;
 
 use super::elements::Elements;
@@ -27,6 +27,9 @@ use crate::world::{RealWorld, write_line};
 
 /// Longest wait for the last requests, in all.
 const LAST_REQUESTS: Duration = Duration::from_secs(60);
+
+/// Longest wait for one secret that a transform needs: more than all attempts to fetch it take.
+const SECRETS_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Runs the command; gives its exit code: 0, or 1 for a bad configuration or input or a record that was lost.
 pub fn run(file: &str, input: Option<&str>, kinds: &Kinds) -> u8 {
@@ -137,6 +140,15 @@ impl Run {
         let mut intake = Intake::new(&settings.receiver, self.identity.clone());
         let mut pipeline = Pipeline::new(settings.stages, taps).with_observers(observers);
         self.ports = pipeline.ports().cloned().collect();
+        // The input can wait, so that no record has to.
+        for secret in pipeline.awaited() {
+            before(
+                &self.world,
+                self.world.now() + SECRETS_TIME_MAX,
+                secret.settled(),
+            )
+            .await;
+        }
         let mut decoder = Decoder::new(self.world.random());
         let mut input_error = None;
         loop {

@@ -70,7 +70,8 @@ pub fn main(file: &str, command: Vec<String>, out: &mut dyn Write) -> u8 {
 /// Plays the standard life and writes what happened, without colour.
 ///
 /// It needs a tokio runtime with all drivers on (`enable_all`).
-/// The processes get the caller's environment, but nothing of AWS in it: the credentials are made up.
+/// The processes get the caller's environment, but of AWS only endpoints (`AWS_ENDPOINT_URL` and its like): the
+/// credentials are made up.
 ///
 /// # Errors
 ///
@@ -142,13 +143,13 @@ fn described(command: &[String]) -> String {
     }
 }
 
-/// The caller's variables, as a function's own would be: without those of AWS and Lambda, and without what the
+/// The caller's variables, as a function's own would be: without those of AWS but endpoints, and of Lambda, and without what the
 /// platform sets itself.
 fn caller_environment() -> Vec<(String, String)> {
     let variables = std::env::vars_os().filter_map(|(key, value)| {
         let key = key.into_string().ok()?;
         let value = value.into_string().ok()?;
-        let kept = !key.starts_with("AWS_")
+        let kept = (!key.starts_with("AWS_") || key.starts_with("AWS_ENDPOINT_URL"))
             && !key.starts_with("LAMBDA_")
             && !key.starts_with('_')
             && !matches!(

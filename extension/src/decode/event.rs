@@ -20,6 +20,9 @@ use tapline_core::time;
 /// Characters of a text that are kept. The table of invocations keeps as many of a request id.
 const TEXT_CHARACTERS_MAX: usize = 512;
 const REQUEST_ID_CHARACTERS_MAX: usize = 128;
+const TYPE_NAME_CHARACTERS_MAX: usize = 128;
+/// Digits of a type's name: `Http404Error` has three, and few secrets as few.
+const TYPE_NAME_DIGITS_MAX: usize = 3;
 
 /// What is read of a platform event's record.
 #[derive(Debug, Default)]
@@ -76,7 +79,8 @@ impl Fields {
                     fields.span_id = member(bytes, value.clone(), "spanId").and_then(text);
                     fields.trace = member(bytes, value, "value").and_then(text)
                 }
-                b"errorType" => fields.error_type = text(raw),
+                // It goes into spans, past every transform: so it must look like the name of a type.
+                b"errorType" => fields.error_type = text(raw).filter(|name| is_type_name(name)),
                 b"spans" => fields.overhead = overhead(bytes, value),
                 b"droppedRecords" => fields.dropped = number(raw),
                 _ => {}
@@ -292,6 +296,17 @@ fn is_request_id(text: &[u8]) -> bool {
         && (text.iter().any(u8::is_ascii_alphabetic) || text.len() < 12 || text.len() == 36)
 }
 
+/// `Runtime.ExitError`, `com.example.Orders$Http2Error`: words, few digits. What an exception is
+/// called may be chosen by the function, and so may hold anything.
+fn is_type_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:$-".contains(&byte);
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (1..=TYPE_NAME_CHARACTERS_MAX).contains(&text.len())
+        && text.bytes().all(plain)
+        && text.bytes().any(|byte| byte.is_ascii_lowercase())
+        && digits <= TYPE_NAME_DIGITS_MAX
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,6 +379,33 @@ mod tests {
         }
     }
 
+    /// It would stand in a span as it is.
+    #[test]
+    fn what_does_not_look_like_a_type_is_none() {
+        let read = |name: &str| {
+            let record = format!(r#"{{"errorType":"{name}"}}"#);
+            Fields::read(record.as_bytes(), 0..record.len()).error_type
+        };
+        for name in [
+            "Runtime.ExitError",
+            "com.example.Orders$Http404Error",
+            "Sandbox.Timedout",
+            "orders::Error",
+        ] {
+            assert_eq!(read(name).as_deref(), Some(name));
+        }
+        for name in [
+            "password is hunter2",
+            "4111111111111111",
+            concat!("AKIA", "IOSFODNN7EXAMPLE"),
+            concat!("ghp_", "16C7e42F292c6912E7710c838347Ae178B4a"),
+            "joe@example.com",
+            "",
+        ] {
+            assert_eq!(read(name), None, "{name}");
+        }
+    }
+
     #[test]
     fn what_ends_is_observed_in_numbers_and_joined_with_its_invocation() {
         const TRACE: &str = r#""tracing":{"spanId":"6f1e2d3c4b5a6978","value":"Root=1-69573b95-2b7c9d0e4f61a83355c7e912;Sampled=1"}"#;
@@ -398,12 +440,12 @@ mod tests {
         assert_eq!(report.span_id, "6f1e2d3c4b5a6978");
         let init = observe(
             "platform.initReport",
-            r#"{"status":"error","errorType":"X","metrics":{"durationMs":9}}"#,
+            r#"{"status":"error","errorType":"Error","metrics":{"durationMs":9}}"#,
         );
         let init = init.unwrap();
         assert_eq!(
             (init.what, init.failed, init.error_type.as_str()),
-            (What::Init, true, "X")
+            (What::Init, true, "Error")
         );
         let restore = observe(
             "platform.restoreReport",

@@ -6,15 +6,24 @@ use super::load;
 
 /// What a run in Lambda, and `check` where the file begins with `# check`, say about a file.
 fn said(text: &str) -> String {
-    let place = if text.starts_with("# check") {
+    let checked = text.starts_with("# check");
+    let place = if checked {
         Place::Offline
     } else {
         Place::Lambda
     };
-    match load("tapline.toml", text, place) {
-        Load::Runs(settings) => format!("{}=> runs\n", settings.diagnostics.render()),
-        Load::Parked(diagnostics) => format!("{}=> parked\n", diagnostics.render()),
+    let (mut diagnostics, end) = match load("tapline.toml", text, place) {
+        Load::Runs(settings) => (settings.diagnostics, "runs"),
+        Load::Parked(diagnostics) => (diagnostics, "parked"),
+    };
+    if checked {
+        diagnostics.strict();
     }
+    let end = match checked && diagnostics.has_errors() {
+        true => "refused",
+        false => end,
+    };
+    format!("{}=> {end}\n", diagnostics.render())
 }
 
 /// Every diagnostic of `golden.txt`: a case is the text of a file, `---`, what is printed for it, and what becomes of

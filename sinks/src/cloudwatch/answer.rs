@@ -49,7 +49,9 @@ impl Stored {
         let object = json::whole_value(body).filter(|whole| body[whole.start] == b'{');
         let has_id = |headers: &HeaderMap| headers.contains_key("x-amzn-requestid");
         let Some(object) = object else {
-            return (body.is_empty() && has_id(&answer.headers)).then(Stored::default);
+            // Of an answer that broke off nobody knows what it would have refused.
+            let says_nothing = body.is_empty() && answer.whole && has_id(&answer.headers);
+            return says_nothing.then(Stored::default);
         };
         let mut stored = Stored::default();
         for (key, value) in json::members(body, object) {
@@ -131,6 +133,10 @@ mod tests {
     use hyper::StatusCode;
 
     fn read(header: bool, body: &str) -> Option<Stored> {
+        read_of(header, body, true)
+    }
+
+    fn read_of(header: bool, body: &str, whole: bool) -> Option<Stored> {
         let mut headers = HeaderMap::new();
         if header {
             headers.insert("x-amzn-requestid", "1".parse().unwrap());
@@ -139,7 +145,7 @@ mod tests {
             status: StatusCode::OK,
             headers,
             body: body.as_bytes().to_vec(),
-            whole: true,
+            whole,
             resent: false,
         })
     }
@@ -200,6 +206,11 @@ mod tests {
         for body in ["", "<html>log in</html>", "[]", "{\"a\":", "ok"] {
             assert_eq!(read(false, body), None, "{body}");
         }
+        assert_eq!(
+            read_of(true, "", false),
+            None,
+            "what it would have refused is lost"
+        );
     }
 
     #[test]

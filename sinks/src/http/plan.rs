@@ -13,6 +13,7 @@ use super::preset::{Form, Options, Preset, Writer};
 use super::presets;
 use super::service::Service;
 use crate::shared::coder;
+use crate::shared::late::LateHeaders;
 use crate::shared::signed::Signed;
 use crate::shared::url::{self, Url};
 
@@ -23,6 +24,7 @@ pub(super) struct Plan {
     pub limits: Limits,
     pub content_type: &'static str,
     pub headers: HeaderMap,
+    pub late: LateHeaders,
     pub service: Option<Service>,
     /// Signs every request, where the preset does.
     pub signed: Option<Signed>,
@@ -99,6 +101,7 @@ impl Plan {
             limits: NO_LIMITS,
             content_type: framing.content_type(),
             headers: HeaderMap::new(),
+            late: LateHeaders::default(),
             service: None,
             signed: None,
             preset: None,
@@ -116,6 +119,7 @@ impl Plan {
             },
             content_type: preset.content_type,
             headers: form.headers,
+            late: form.late,
             service: Some(Service::new(preset, form.target, form.rendered)),
             signed: form.signed,
             preset: Some(preset),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use tapline_core::config::{Fields, Kind, Reader, Severity, Spanned};
+use tapline_core::config::{Fields, Kind, Reader, Secret, Severity, Spanned};
 use tapline_core::expr::{Name, Names};
 use tapline_core::sink::{Outcome, Selection};
 use tapline_core::template::{Allow, Template};
@@ -13,6 +13,7 @@ use super::encode::Framing;
 use super::target::{Piece, Target};
 use crate::shared::headers;
 use crate::shared::http::Answer;
+use crate::shared::late::LateHeaders;
 use crate::shared::signed::Signed;
 
 /// A service that is known by its name.
@@ -42,6 +43,8 @@ pub(super) struct Form {
     pub body: Writer,
     /// In place of the row's, where the server can be told.
     pub record_bytes_max: Option<usize>,
+    /// Headers that come later.
+    pub late: LateHeaders,
     /// Signs every request.
     pub signed: Option<Signed>,
 }
@@ -68,6 +71,7 @@ impl Form {
             rendered: Vec::new(),
             body,
             record_bytes_max: None,
+            late: LateHeaders::default(),
             signed: None,
         }
     }
@@ -79,6 +83,19 @@ impl Form {
         self
     }
 
+    /// With a header that holds a credential, where there is one.
+    #[must_use]
+    pub fn with_credential(mut self, name: &'static str, credential: Option<Credential>) -> Form {
+        match credential {
+            None => self,
+            Some(Credential::Known(value)) => self.with_header(name, Some(value)),
+            Some(Credential::Late { secret, prefix }) => {
+                self.late.add_behind(name, secret, prefix);
+                self
+            }
+        }
+    }
+
     /// With a header, where there is one.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: Option<HeaderValue>) -> Form {
@@ -87,6 +104,14 @@ impl Form {
         }
         self
     }
+}
+
+/// The value of a header that lets us in.
+pub(super) enum Credential {
+    /// It is there.
+    Known(HeaderValue),
+    /// It comes later, from AWS.
+    Late { secret: Secret, prefix: String },
 }
 
 /// Keys that Tapline writes for every record.
@@ -210,7 +235,7 @@ impl Options<'_> {
         key: &str,
         header: &'static str,
         prefix: &str,
-    ) -> Option<Option<HeaderValue>> {
+    ) -> Option<Option<Credential>> {
         if !self.reader.has(key) && !self.is_set(header) {
             let message = format!("`{}` lacks the option `{key}`", self.preset);
             let help =
@@ -229,7 +254,7 @@ impl Options<'_> {
         key: &str,
         header: &'static str,
         prefix: &str,
-    ) -> Option<Option<HeaderValue>> {
+    ) -> Option<Option<Credential>> {
         let Some(span) = self.reader.key_span(key) else {
             return Some(None);
         };
@@ -238,10 +263,15 @@ impl Options<'_> {
             self.reader.error(span, message, "leave out one of them");
             return None;
         }
-        let secret = self.reader.secret(key)?;
+        let secret = self.reader.any_secret(key)?;
+        if secret.value.waits_for().is_some() {
+            let (secret, prefix) = (secret.value, prefix.to_owned());
+            return Some(Some(Credential::Late { secret, prefix }));
+        }
         let text = format!("{prefix}{}", secret.value.expose());
         let what = format!("`{key}`");
-        headers::value(&self.reader, &what, text.as_bytes(), &secret).map(Some)
+        let value = headers::value(&self.reader, &what, text.as_bytes(), &secret)?;
+        Some(Some(Credential::Known(value)))
     }
 
     /// Whether the sink's table sets a header.

@@ -114,7 +114,7 @@ fn write_record<W: Wire>(
     );
     if let Some(level) = record.level {
         wire.number(SEVERITY_NUMBER, severity(level));
-        wire.text(SEVERITY_TEXT, Text::Escaped(level.as_str().as_bytes()));
+        wire.text(SEVERITY_TEXT, Text::Plain(level.as_str().as_bytes()));
     }
     if matches!(record.origin, Origin::Platform | Origin::Tapline) {
         wire.text(EVENT_NAME, Text::Escaped(batch.bytes(record.kind)));
@@ -149,7 +149,7 @@ fn write_record<W: Wire>(
 }
 
 fn own_attributes<W: Wire>(wire: &mut W, batch: &Batch, record: &Record, id: &[u8]) {
-    value::text_attribute(wire, ATTRIBUTES, "log.record.uid", Text::Escaped(id));
+    value::text_attribute(wire, ATTRIBUTES, "log.record.uid", Text::Plain(id));
     value::text_attribute(
         wire,
         ATTRIBUTES,

@@ -298,8 +298,8 @@ impl Request<'_> {
 
     fn metric<W: Wire>(&self, wire: &mut W, name: &str, unit: &str, data: impl FnOnce(&mut W)) {
         wire.item(METRICS, |wire| {
-            wire.text(NAME, Text::Escaped(name.as_bytes()));
-            wire.text(UNIT, Text::Escaped(unit.as_bytes()));
+            wire.text(NAME, Text::Plain(name.as_bytes()));
+            wire.text(UNIT, Text::Plain(unit.as_bytes()));
             data(wire);
         });
     }

@@ -28,9 +28,9 @@ pub(super) fn around<W: Wire>(
             wire.list(scopes, |wire| {
                 wire.item(scopes, |wire| {
                     wire.message(SCOPE, |wire| {
-                        wire.text(NAME, Text::Escaped(b"tapline"));
+                        wire.text(NAME, Text::Plain(b"tapline"));
                         let version = env!("CARGO_PKG_VERSION").as_bytes();
-                        wire.text(VERSION, Text::Escaped(version));
+                        wire.text(VERSION, Text::Plain(version));
                     });
                     inside(wire);
                 });

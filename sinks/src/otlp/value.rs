@@ -28,7 +28,7 @@ const DEPTH_MAX: usize = 16;
 /// One attribute with text.
 pub(super) fn text_attribute<W: Wire>(wire: &mut W, list: Key, key: &str, value: Text<'_>) {
     wire.item(list, |wire| {
-        wire.text(KEY, Text::Escaped(key.as_bytes()));
+        wire.text(KEY, Text::Plain(key.as_bytes()));
         wire.message(VALUE, |wire| wire.text(STRING, value));
     });
 }
@@ -36,7 +36,7 @@ pub(super) fn text_attribute<W: Wire>(wire: &mut W, list: Key, key: &str, value:
 /// One attribute with a whole number.
 pub(super) fn integer_attribute<W: Wire>(wire: &mut W, list: Key, key: &str, value: i64) {
     wire.item(list, |wire| {
-        wire.text(KEY, Text::Escaped(key.as_bytes()));
+        wire.text(KEY, Text::Plain(key.as_bytes()));
         wire.message(VALUE, |wire| wire.integer(INTEGER, value));
     });
 }
@@ -44,7 +44,7 @@ pub(super) fn integer_attribute<W: Wire>(wire: &mut W, list: Key, key: &str, val
 /// One attribute that is true or false.
 pub(super) fn boolean_attribute<W: Wire>(wire: &mut W, list: Key, key: &str, value: bool) {
     wire.item(list, |wire| {
-        wire.text(KEY, Text::Escaped(key.as_bytes()));
+        wire.text(KEY, Text::Plain(key.as_bytes()));
         wire.message(VALUE, |wire| wire.boolean(BOOLEAN, value));
     });
 }

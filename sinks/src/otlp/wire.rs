@@ -9,7 +9,7 @@
 
 use std::io::Write as _;
 
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::WireType;
 use tapline_core::json;
 
 /// A field of a message.
@@ -38,7 +38,7 @@ impl Key {
 /// Text, as it lies in memory.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Text<'a> {
-    /// As it is.
+    /// As it is. In protobuf nobody has to look for escapes.
     Plain(&'a [u8]),
     /// The inside of a JSON string, which may hold escapes.
     Escaped(&'a [u8]),
@@ -95,7 +95,7 @@ pub(super) struct Proto<'a>(pub &'a mut Vec<u8>);
 impl Proto<'_> {
     /// Writes what is preceded by its length.
     fn sized(&mut self, key: Key, write: impl FnOnce(&mut Self)) {
-        encode_key(key.number, WireType::LengthDelimited, self.0);
+        push_key(self.0, key, WireType::LengthDelimited);
         let start = self.0.len();
         self.0.extend_from_slice(&[0; 4][..key.room]);
         write(self);
@@ -103,11 +103,52 @@ impl Proto<'_> {
     }
 }
 
+fn push_key(out: &mut Vec<u8>, key: Key, wire_type: WireType) {
+    push_varint(out, u64::from(key.number << 3 | wire_type as u32));
+}
+
+/// Most numbers here are keys and lengths of one byte; prost's encoder asks for room twice at each.
+#[inline(always)]
+fn push_varint(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        out.push(value as u8);
+    } else {
+        push_long(out, value);
+    }
+}
+
+#[inline(never)]
+fn push_long(out: &mut Vec<u8>, value: u64) {
+    let (bytes, length) = varint(value);
+    out.extend_from_slice(&bytes[..length]);
+}
+
+/// A number as seven bits a byte, the lowest first, and how many bytes that takes.
+fn varint(mut value: u64) -> ([u8; 10], usize) {
+    let (mut bytes, mut length) = ([0; 10], 0);
+    while value >= 0x80 {
+        bytes[length] = value as u8 | 0x80;
+        value >>= 7;
+        length += 1;
+    }
+    bytes[length] = value as u8;
+    (bytes, length + 1)
+}
+
 /// Writes the length of what follows `start` and `room` into that room, and moves it where the room does not fit.
 fn close(out: &mut Vec<u8>, start: usize, room: usize) {
+    let length = out.len() - start - room;
+    if room == 1 && length < 0x80 {
+        out[start] = length as u8;
+    } else {
+        close_long(out, start, room, length);
+    }
+}
+
+#[inline(never)]
+fn close_long(out: &mut Vec<u8>, start: usize, room: usize, length: usize) {
+    let (bytes, needed) = varint(length as u64);
     let (from, end) = (start + room, out.len());
-    let length = (end - from) as u64;
-    let needed = encoded_len_varint(length);
     if needed > room {
         out.resize(end + needed - room, 0);
     }
@@ -115,7 +156,7 @@ fn close(out: &mut Vec<u8>, start: usize, room: usize) {
         out.copy_within(from..end, start + needed);
         out.truncate(end + needed - room);
     }
-    encode_varint(length, &mut &mut out[start..start + needed]);
+    out[start..start + needed].copy_from_slice(&bytes[..needed]);
 }
 
 impl Wire for Proto<'_> {
@@ -128,17 +169,17 @@ impl Wire for Proto<'_> {
     }
 
     fn number(&mut self, key: Key, value: u32) {
-        encode_key(key.number, WireType::Varint, self.0);
-        encode_varint(value.into(), self.0);
+        push_key(self.0, key, WireType::Varint);
+        push_varint(self.0, value.into());
     }
 
     fn integer(&mut self, key: Key, value: i64) {
-        encode_key(key.number, WireType::Varint, self.0);
-        encode_varint(value as u64, self.0);
+        push_key(self.0, key, WireType::Varint);
+        push_varint(self.0, value as u64);
     }
 
     fn fixed(&mut self, key: Key, value: u64) {
-        encode_key(key.number, WireType::SixtyFourBit, self.0);
+        push_key(self.0, key, WireType::SixtyFourBit);
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
@@ -156,16 +197,16 @@ impl Wire for Proto<'_> {
                 self.sized(key, |wire| json::unescape_into(text, wire.0));
             }
             Text::Plain(text) | Text::Escaped(text) => {
-                encode_key(key.number, WireType::LengthDelimited, self.0);
-                encode_varint(text.len() as u64, self.0);
+                push_key(self.0, key, WireType::LengthDelimited);
+                push_varint(self.0, text.len() as u64);
                 self.0.extend_from_slice(text);
             }
         }
     }
 
     fn id(&mut self, key: Key, hex: &[u8]) {
-        encode_key(key.number, WireType::LengthDelimited, self.0);
-        encode_varint(hex.len() as u64 / 2, self.0);
+        push_key(self.0, key, WireType::LengthDelimited);
+        push_varint(self.0, hex.len() as u64 / 2);
         let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default() as u8;
         let bytes = hex
             .chunks_exact(2)
@@ -326,6 +367,7 @@ impl Wire for Json<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prost::encoding::encode_varint;
 
     /// Lengths around every step of a varint, with each guess.
     #[test]

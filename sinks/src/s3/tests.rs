@@ -329,6 +329,33 @@ async fn every_error_has_its_class() {
     }
 }
 
+/// A region is said in the log, so nothing is taken for one that is none of AWS's names.
+#[tokio::test]
+async fn what_is_no_name_of_a_region_is_not_learned() {
+    let card = concat!("4111111", "111111111");
+    for named in [
+        card,
+        "canary-7f3a-1",
+        "canary",
+        "order-paid-1",
+        "eu-west-123",
+        "--1",
+    ] {
+        let text = format!("<Error><Code>PermanentRedirect</Code><Region>{named}</Region></Error>");
+        let (verdicts, requests) = scripted(vec![Take, answer("301 X", &text)], 1).await;
+        assert_eq!(requests.len(), 1, "{named}");
+        assert!(!format!("{verdicts:?}").contains(named), "{verdicts:?}");
+    }
+    for named in [
+        "us-east-2",
+        "us-gov-west-1",
+        "eusc-de-east-1",
+        "ap-southeast-7",
+    ] {
+        assert!(is_name(named), "{named}");
+    }
+}
+
 #[tokio::test]
 async fn a_region_that_is_another_is_learned_and_kept() {
     let elsewhere = [

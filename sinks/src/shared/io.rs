@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -11,7 +12,7 @@ use tapline_core::world::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes read at a time. They pass through an array of ours because hyper's buffer takes foreign bytes only by copy
-/// where no `unsafe` is allowed; answers are short.
+/// where no `unsafe` is allowed; answers are short. The array is not cleared, since only what was read is looked at.
 const READ_BYTES_MAX: usize = 8 << 10;
 
 /// A connection that counts what it reads.
@@ -33,9 +34,9 @@ impl hyper::rt::Read for Io {
         context: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut bytes = [0; READ_BYTES_MAX];
+        let mut bytes = [const { MaybeUninit::uninit() }; READ_BYTES_MAX];
         let room = cursor.remaining().min(READ_BYTES_MAX);
-        let mut buffer = ReadBuf::new(&mut bytes[..room]);
+        let mut buffer = ReadBuf::uninit(&mut bytes[..room]);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
         cursor.put_slice(buffer.filled());
         let received = self.received.get() + buffer.filled().len() as u64;

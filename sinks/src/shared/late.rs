@@ -29,6 +29,8 @@ enum Form {
     Bearer,
     /// The name of the user.
     Basic(String),
+    /// Behind this, as a service wants it.
+    Behind(String),
 }
 
 impl LateHeaders {
@@ -57,6 +59,17 @@ impl LateHeaders {
         {
             self.add(AUTHORIZATION, password.value, Form::Basic(user.value));
         }
+        self
+    }
+
+    /// One header more: a secret behind what a service wants to stand before it.
+    pub fn add_behind(&mut self, name: &'static str, secret: Secret, prefix: String) {
+        self.add(HeaderName::from_static(name), secret, Form::Behind(prefix));
+    }
+
+    /// These, and those.
+    pub fn and(mut self, others: LateHeaders) -> LateHeaders {
+        self.0.extend(others.0);
         self
     }
 
@@ -112,6 +125,7 @@ impl LateHeader {
         let text = match &self.form {
             Form::Plain => secret.into_owned(),
             Form::Bearer => format!("Bearer {secret}"),
+            Form::Behind(prefix) => format!("{prefix}{secret}"),
             Form::Basic(user) => {
                 format!("Basic {}", base64(format!("{user}:{secret}").as_bytes()))
             }

@@ -35,6 +35,7 @@ impl Made {
 }
 
 /// How to make values of one rule, in one way of writing them.
+#[derive(Debug)]
 pub struct Row {
     /// The rule's name.
     pub rule: &'static str,

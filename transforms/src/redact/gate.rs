@@ -1,76 +1,130 @@
 //! Ruling rules out at little cost: one pass over a text tells which of them can match in it.
 //!
 //! Of each rule the [`window`](super::window)s are known, without one of which it has no match. The gate looks for up
-//! to 14 places of all windows at once, their prints. Prints are put into buckets, and for each byte a table says in
-//! which buckets it may not stand at which place. A word, of which each bit of a byte is a bucket and each byte a place,
-//! is shifted by a place and united with the table's at each byte (shift-or), so that a bucket of which all places
-//! fitted shows a zero at its end. Only then the windows of that bucket are compared in full.
+//! to 16 places of all windows at once, their prints, and steps over four bytes at a time. Prints are put into buckets,
+//! and each bucket has four lanes: one for each offset that a print may have from the start of such a group. A lane is
+//! a chain of groups, a bit each in a word; for each byte of a group a table says in which links it may not stand there.
+//! At each group the word is shifted by a link and united with what the tables say of its four bytes (shift-or), so
+//! that a lane of which all places fitted shows a zero at its end. Only then the windows of that bucket are compared in
+//! full.
 //!
-//! Two words in a row are for prints of neighbouring bytes, one for those of every fourth byte. A rule of which
-//! nothing is known is always suspected.
+//! One word has short chains of neighbouring bytes, one long ones; a third looks at every fourth byte alone, and needs
+//! no lanes. A rule of which nothing is known is always suspected.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::page::{self, Page, Places};
-use super::window::{ByteSet, PRINT_PLACES, Prints, Shape, Window, windows};
+use super::page::Page;
+use super::window::{
+    ByteSet, GROUP_BYTES, PRINT_PLACES, Prints, Row, Shape, Tail, Window, windows,
+};
 
-/// Bits of a byte: each is a bucket. The first of them are long prints, which go on from the first word in the second;
-/// the others are short ones in either word. All of the third word are far prints.
-const BITS: usize = 8;
-const LONG_BITS: usize = 3;
-const LONG_MASK: u64 = (1 << LONG_BITS) - 1;
-
-/// A bucket's place: its bit in a word, where its last place is.
-const BUCKETS: usize = WORDS * BITS;
-
-/// Places in one word: a byte each. The byte behind the last shows for one step more what fitted, so that every second
-/// step is asked.
-const WORD_PLACES: usize = 7;
-const LAST: usize = 8 * (WORD_PLACES - 1);
-const FIRED_NONE: u64 = u64::MAX >> LAST;
-
-/// What long prints show at the end of the first word is not their end.
-const NOT_ENDED: u64 = (LONG_MASK | LONG_MASK << 8) << LAST;
-
-/// The words: neighbouring bytes take two, every fourth byte one.
+/// The words.
 const WORDS: usize = 3;
-const FIRST: usize = 0;
-const SECOND: usize = 1;
+const SHORT: usize = 0;
+const LONG: usize = 1;
 const FAR: usize = 2;
 
-/// Bytes after which it is asked whether a bucket fired.
-const GROUP_BYTES: usize = 4;
+/// Offsets that a print may have from the start of a group.
+const PHASES: usize = GROUP_BYTES;
 
-/// Shortest text of which both halves are looked at together.
-const HALVES_BYTES_MIN: usize = 96;
+/// Links of one kind in each word, which lie side by side: lanes of neighbouring bytes, buckets of every fourth byte.
+const LINKS: [usize; WORDS] = [32, 16, 8];
 
-const _: () = assert!((WORD_PLACES + 1) * BITS == u64::BITS as usize);
-const _: () = assert!(PRINT_PLACES == 2 * WORD_PLACES);
-const _: () = assert!(Shape::Far.stride() == GROUP_BYTES && GROUP_BYTES == 4);
-const _: () = assert!(HALVES_BYTES_MIN / 2 >= WORD_PLACES * GROUP_BYTES + GROUP_BYTES);
+/// The ends of all lanes but those of the word itself, in which they are the highest.
+const NOT_ENDED: [u64; WORDS] = [
+    u64::MAX >> LINKS[SHORT],
+    u64::MAX >> LINKS[LONG],
+    u64::MAX >> LINKS[FAR],
+];
 
-/// For each byte, in which buckets it may not stand at which place.
+/// What a state without the end of a lane is at least.
+const FIRED_NONE: u64 = !NOT_ENDED[SHORT];
+
+const _: () = assert!(LINKS[SHORT] * Shape::Short.places() / GROUP_BYTES == u64::BITS as usize);
+const _: () = assert!(LINKS[LONG] * Shape::Long.places() / GROUP_BYTES == u64::BITS as usize);
+const _: () = assert!(LINKS[FAR] * Shape::Far.places() == u64::BITS as usize);
+const _: () = assert!(PRINT_PLACES == Shape::Long.places() && GROUP_BYTES == 4);
+
+/// The buckets of each word, counted through.
+const FIRST_BUCKET: [usize; WORDS + 1] = [0, 8, 12, 20];
+const BUCKETS: usize = FIRST_BUCKET[WORDS];
+
+const _: () = assert!(FIRST_BUCKET[LONG] * PHASES == LINKS[SHORT]);
+const _: () = assert!((FIRST_BUCKET[FAR] - FIRST_BUCKET[LONG]) * PHASES == LINKS[LONG]);
+const _: () = assert!(BUCKETS - FIRST_BUCKET[FAR] == LINKS[FAR]);
+
+/// For each byte, in which links it may not stand.
 type Table = [u64; 256];
 
 /// Of each word, a zero for what fitted up to now.
 type State = [u64; WORDS];
 
+/// The word of a shape.
+const fn word_of(shape: Shape) -> usize {
+    match shape {
+        Shape::Short => SHORT,
+        Shape::Long => LONG,
+        Shape::Far => FAR,
+    }
+}
+
+/// The word of a bucket.
+fn shape_of(bucket: usize) -> Shape {
+    match bucket {
+        0..8 => Shape::Short,
+        8..12 => Shape::Long,
+        _ => Shape::Far,
+    }
+}
+
 /// The buckets for prints of a shape.
-fn buckets(shape: Shape) -> impl Iterator<Item = usize> {
-    (0..BUCKETS).filter(move |bucket| {
-        let long = bucket % BITS < LONG_BITS;
-        match (shape, bucket / BITS) {
-            (Shape::Long, word) => word == SECOND && long,
-            (Shape::Short, word) => word != FAR && !long,
-            (Shape::Far, word) => word == FAR,
-        }
-    })
+fn buckets(shape: Shape) -> std::ops::Range<usize> {
+    let word = word_of(shape);
+    FIRST_BUCKET[word]..FIRST_BUCKET[word + 1]
 }
 
 /// The rules that may match in a text, a bit each.
 #[derive(Debug, Clone, Default)]
 pub struct Suspects {
     words: Vec<u64>,
+    span: Span,
+}
+
+/// From the first byte of a text that may belong to a match to behind the last.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    start: usize,
+    end: usize,
+    /// Windows that may still be compared for the span's sake alone.
+    left: usize,
+}
+
+/// Windows of rules that are suspected already which are compared for the span's sake; past that, it is everything.
+const SPAN_WINDOWS_MAX: usize = 64;
+
+impl Span {
+    /// All of a text.
+    pub const ALL: Span = Span {
+        start: 0,
+        end: usize::MAX,
+        left: 0,
+    };
+
+    /// Whether none of its bytes is in a range.
+    pub fn misses(&self, range: &Range<usize>) -> bool {
+        range.end <= self.start || self.end <= range.start
+    }
+}
+
+impl Default for Span {
+    fn default() -> Span {
+        Span {
+            start: usize::MAX,
+            end: 0,
+            left: SPAN_WINDOWS_MAX,
+        }
+    }
 }
 
 impl Suspects {
@@ -78,7 +132,14 @@ impl Suspects {
     pub fn new(rules: usize) -> Suspects {
         Suspects {
             words: vec![0; rules.div_ceil(64)],
+            span: Span::default(),
         }
+    }
+
+    /// Where in the text the windows stand that made them suspects. No match is apart from it, if only one text was
+    /// noted since they were cleared.
+    pub fn span(&self) -> Span {
+        self.span
     }
 
     /// Whether there are none.
@@ -108,6 +169,7 @@ impl Suspects {
     /// Leaves none.
     pub fn clear(&mut self) {
         self.words.fill(0);
+        self.span = Span::default();
     }
 
     /// Whether one of them is one of others.
@@ -132,12 +194,20 @@ impl Suspects {
     }
 }
 
-/// The words of neighbouring bytes a step on: the second goes on where the first was full a step before.
+/// All words a group on.
 #[inline(always)]
 fn next(state: &State, row: &State) -> State {
-    let full = state[FIRST] >> LAST & LONG_MASK;
-    let second = state[SECOND] << 8 | row[SECOND] | full;
-    [state[FIRST] << 8 | row[FIRST], second, state[FAR]]
+    [
+        state[SHORT] << LINKS[SHORT] | row[SHORT],
+        state[LONG] << LINKS[LONG] | row[LONG],
+        state[FAR] << LINKS[FAR] | row[FAR],
+    ]
+}
+
+/// A zero at the end of each lane that fired, among the highest bits.
+#[inline(always)]
+fn fired(state: &State) -> u64 {
+    state[SHORT] & (state[LONG] | NOT_ENDED[LONG]) & (state[FAR] | NOT_ENDED[FAR])
 }
 
 /// A window with the rules that want it.
@@ -153,18 +223,16 @@ struct Wanted {
 /// Up to 64 windows of a bucket, of which three bytes of a text tell nearly all that are not there.
 struct Sieve {
     wanted: Vec<Wanted>,
-    /// For some places of the prints, which windows allow a byte there: a bit each.
+    /// For some places around the last of a print, which windows allow a byte there: a bit each.
     allowed: [Box<Table>; SIEVE_PLACES],
 }
 
-/// Places that a sieve looks at: the last of a print, and others before it.
+/// Places that a sieve looks at: one before the last of a print, that, and one behind it.
 const SIEVE_PLACES: usize = 3;
+const SIEVE_STEP: usize = 2;
 const SIEVE_WINDOWS_MAX: usize = u64::BITS as usize;
 
 impl Sieve {
-    /// How many places before the last the looked at ones are.
-    const BACK: [usize; SIEVE_PLACES] = [0, 1, 3];
-
     fn new() -> Sieve {
         Sieve {
             wanted: Vec::new(),
@@ -172,10 +240,25 @@ impl Sieve {
         }
     }
 
-    fn add(&mut self, wanted: Wanted, places: &Prints) {
+    fn add(&mut self, wanted: Wanted, window: &Window) {
         let bit = 1 << self.wanted.len();
-        for (table, back) in self.allowed.iter_mut().zip(Sieve::BACK) {
-            let set = places[places.len() - 1 - back];
+        let last = window.print.last;
+        let at = |offset: Option<usize>| offset.and_then(|offset| window.sets.get(offset).copied());
+        let around = match window.print.shape {
+            // Where the window begins is known only to the group.
+            Shape::Far => {
+                let places = window.places();
+                let before = places[PRINT_PLACES - 1 - SIEVE_STEP];
+                [Some(before), Some(places[PRINT_PLACES - 1]), None]
+            }
+            _ => [
+                at(last.checked_sub(SIEVE_STEP)),
+                at(Some(last)),
+                at(Some(last + SIEVE_STEP)),
+            ],
+        };
+        for (table, set) in self.allowed.iter_mut().zip(around) {
+            let set = set.unwrap_or(ByteSet::ALL);
             let bytes = (0..=u8::MAX).filter(|byte| set.has(*byte));
             bytes.for_each(|byte| table[usize::from(byte)] |= bit);
         }
@@ -184,17 +267,24 @@ impl Sieve {
 
     /// The windows that may stand where the last place of their print is at `at`.
     fn candidates(&self, text: &[u8], at: usize, stride: usize) -> u64 {
-        let tables = self.allowed.iter().zip(Sieve::BACK);
-        tables.fold(u64::MAX, |left, (table, back)| {
-            let byte = at.checked_sub(back * stride).map(|at| text[at]);
-            left & byte.map_or(u64::MAX, |byte| table[usize::from(byte)])
-        })
+        let [before, here, behind] = &self.allowed;
+        let step = SIEVE_STEP * stride;
+        let byte_before = at.checked_sub(step).and_then(|at| text.get(at));
+        let allow = |table: &Table, byte: Option<&u8>| {
+            byte.map_or(u64::MAX, |byte| table[usize::from(*byte)])
+        };
+        allow(here, text.get(at)) & allow(before, byte_before) & allow(behind, text.get(at + step))
     }
 }
 
 /// See the module.
 pub struct Gate {
-    tables: Box<[Table; WORDS]>,
+    /// For each byte of a group, what it rules out in the words of neighbouring bytes.
+    near: Box<[[Table; GROUP_BYTES]; 2]>,
+    /// The same of the first byte of a group in the word of every fourth.
+    far: Box<Table>,
+    /// What a byte that is not there rules out: it fits only where anything does.
+    outside: [[u64; GROUP_BYTES]; 2],
     /// The state before the first byte.
     start: State,
     buckets: [Vec<Sieve>; BUCKETS],
@@ -240,7 +330,9 @@ impl Gate {
 
     fn of_nothing(open: Suspects) -> Gate {
         Gate {
-            tables: Box::new([[u64::MAX; 256]; WORDS]),
+            near: Box::new([[[u64::MAX; 256]; GROUP_BYTES]; 2]),
+            far: Box::new([u64::MAX; 256]),
+            outside: [[u64::MAX; GROUP_BYTES]; 2],
             start: [u64::MAX; WORDS],
             buckets: std::array::from_fn(|_| Vec::new()),
             palette: Vec::new(),
@@ -250,13 +342,13 @@ impl Gate {
 
     /// Puts windows into buckets: the most frequent first, each where it makes the least more suspicious.
     fn fill(&mut self, windows: Vec<(Window, Vec<usize>)>, page: &mut Page) {
-        let mut prints = [Prints::default(); BUCKETS];
-        let mut rows = [([Places::NONE; PRINT_PLACES], 0.0f32); BUCKETS];
+        let mut prints = [(Prints::default(), Tail::default()); BUCKETS];
+        let mut rows = [(Row::NONE, 0.0f32); BUCKETS];
         let mut counts = [0u32; BUCKETS];
         let mut positions: BTreeMap<ByteSet, u32> = BTreeMap::new();
         let found = windows.into_iter().map(|(window, rules)| {
-            let row = window.places().map(|set| page.places(&set));
-            let rate = page::rate(&row, window.print.shape.stride());
+            let row = window.row(page);
+            let rate = row.rate(window.print.shape);
             (window, rules, row, rate)
         });
         let mut found: Vec<_> = found.collect();
@@ -266,13 +358,10 @@ impl Gate {
             let stride = shape.stride();
             let united = buckets(shape).map(|bucket| {
                 let (mut united, rate) = rows[bucket];
-                united
-                    .iter_mut()
-                    .zip(&row)
-                    .for_each(|(places, more)| places.unite(more));
+                united.unite(&row);
                 // Each time that a bucket fires costs a look, and its windows something too.
                 let windows = counts[bucket] as f32 / 8.0;
-                let new = page::rate(&united, stride);
+                let new = united.rate(shape);
                 (
                     new * (windows + 1.125) - rate * (windows + 1.0),
                     new,
@@ -286,10 +375,10 @@ impl Gate {
             rows[bucket] = (united, rate);
             counts[bucket] += 1;
             let places = window.places();
-            prints[bucket]
-                .iter_mut()
-                .zip(&places)
-                .for_each(|(set, more)| set.unite(more));
+            let (print, tail) = &mut prints[bucket];
+            let united = print.iter_mut().chain(tail);
+            let more = places.into_iter().chain(window.tail());
+            united.zip(more).for_each(|(set, more)| set.unite(&more));
             let sets = window.sets.iter().map(|set| {
                 *positions.entry(*set).or_insert_with(|| {
                     self.palette.push(*set);
@@ -298,7 +387,7 @@ impl Gate {
             });
             let wanted = Wanted {
                 rules,
-                last: window.print.last(),
+                last: window.print.last,
                 later: stride - 1,
                 sets: sets.collect(),
             };
@@ -308,166 +397,197 @@ impl Gate {
                 sieves.push(Sieve::new());
             }
             if let Some(sieve) = sieves.last_mut() {
-                sieve.add(wanted, &places);
+                sieve.add(wanted, &window);
             }
         }
         self.fill_tables(&prints);
     }
 
-    fn fill_tables(&mut self, prints: &[Prints; BUCKETS]) {
-        let mut before = [u64::MAX; WORDS];
-        for (bucket, print) in prints.iter().enumerate() {
-            let (last, bit) = (bucket / BITS, bucket % BITS);
-            for (place, set) in print.iter().enumerate() {
-                let word = match place / WORD_PLACES {
-                    1 => last,
-                    _ if last == SECOND && bit < LONG_BITS => FIRST,
-                    _ => continue,
-                };
-                let mask = !(1 << (BITS * (place % WORD_PLACES) + bit));
-                let bytes = (0..=u8::MAX).filter(|byte| set.has(*byte));
-                bytes.for_each(|byte| self.tables[word][usize::from(byte)] &= mask);
-                if *set == ByteSet::ALL {
-                    before[word] &= mask;
+    fn fill_tables(&mut self, prints: &[(Prints, Tail); BUCKETS]) {
+        let mut before = u64::MAX;
+        for (bucket, (print, tail)) in prints.iter().enumerate() {
+            let shape = shape_of(bucket);
+            let places = &print[PRINT_PLACES - shape.places()..];
+            let lane = bucket - buckets(shape).start;
+            if shape == Shape::Far {
+                for (place, set) in places.iter().enumerate() {
+                    let mask = !(1 << (place * LINKS[FAR] + lane));
+                    let bytes = (0..=u8::MAX).filter(|byte| set.has(*byte));
+                    bytes.for_each(|byte| self.far[usize::from(byte)] &= mask);
+                    if *set == ByteSet::ALL {
+                        before &= mask;
+                    }
+                }
+                continue;
+            }
+            let word = word_of(shape);
+            for phase in 0..PHASES {
+                let own = places.iter().chain(tail).skip(phase);
+                for (place, set) in own.take(places.len()).enumerate() {
+                    let link = place / GROUP_BYTES * LINKS[word] + lane * PHASES + phase;
+                    self.allow(word, place % GROUP_BYTES, set, link);
                 }
             }
         }
-        for word in [FIRST, SECOND] {
-            self.tables[word]
-                .iter_mut()
-                .for_each(|row| *row &= u64::MAX >> 8);
-        }
         // What stands before the text fits no place but those where anything does.
-        for _ in 0..2 * WORD_PLACES {
-            self.start = next(&self.start, &before);
-            self.start[FAR] = self.start[FAR] << 8 | before[FAR];
+        for _ in 0..PRINT_PLACES {
+            let [short, long] = self
+                .outside
+                .map(|row| row.iter().fold(0, |all, one| all | one));
+            self.start = next(&self.start, &[short, long, before]);
+        }
+    }
+
+    /// Lets a set of bytes stand at an offset of a group in one link.
+    fn allow(&mut self, word: usize, offset: usize, set: &ByteSet, link: usize) {
+        let mask = !(1 << link);
+        let bytes = (0..=u8::MAX).filter(|byte| set.has(*byte));
+        bytes.for_each(|byte| self.near[word][offset][usize::from(byte)] &= mask);
+        if *set == ByteSet::ALL {
+            self.outside[word][offset] &= mask;
         }
     }
 
     /// Adds the rules that may match in a text.
     pub fn note(&self, text: &[u8], suspects: &mut Suspects) {
-        for (word, open) in suspects.words.iter_mut().zip(&self.open.words) {
-            *word |= open;
-        }
-        let (mut state, mut at) = (self.start, 0);
-        if text.len() >= HALVES_BYTES_MIN {
-            // Both halves of a long text go at once, because each step waits for the one before.
-            let half = text.len() / 2 / GROUP_BYTES * GROUP_BYTES;
-            let (first, second) = text.split_at(half);
-            let mut other = self.resumed(text, half);
-            for (left, right) in first.as_chunks().0.iter().zip(second.as_chunks().0) {
-                if self.group(&mut state, left) >> LAST != FIRED_NONE {
-                    self.look(text, at, suspects);
-                }
-                if self.group(&mut other, right) >> LAST != FIRED_NONE {
-                    self.look(text, half + at, suspects);
-                }
-                at += GROUP_BYTES;
+        if !self.open.is_empty() {
+            for (word, open) in suspects.words.iter_mut().zip(&self.open.words) {
+                *word |= open;
             }
-            (state, at) = (other, half + at);
+            suspects.span = Span::ALL;
         }
-        let (groups, rest) = text[at..].as_chunks();
-        for group in groups {
-            if self.group(&mut state, group) >> LAST != FIRED_NONE {
-                self.look(text, at, suspects);
+        let mut state = self.start;
+        let (pairs, rest) = text.as_chunks::<{ 2 * GROUP_BYTES }>();
+        for (pair, group) in pairs.iter().enumerate() {
+            let [a, b, c, d, e, f, g, h] = *group;
+            let middle = next(&state, &self.row([a, b, c, d]));
+            state = next(&middle, &self.row([e, f, g, h]));
+            if fired(&middle) & fired(&state) < FIRED_NONE {
+                let at = pair * 2 * GROUP_BYTES;
+                if fired(&middle) < FIRED_NONE {
+                    let [short, long, far] = middle;
+                    self.compare_all(short, long, far, text, at, suspects);
+                }
+                if fired(&state) < FIRED_NONE {
+                    let [short, long, far] = state;
+                    self.compare_all(short, long, far, text, at + GROUP_BYTES, suspects);
+                }
+            }
+        }
+        let mut at = text.len() - rest.len();
+        for group in rest.chunks(GROUP_BYTES) {
+            state = next(&state, &self.last_row(group));
+            if fired(&state) < FIRED_NONE {
+                let [short, long, far] = state;
+                self.compare_all(short, long, far, text, at, suspects);
             }
             at += GROUP_BYTES;
         }
-        if !rest.is_empty() {
-            self.look(text, at, suspects);
-        }
     }
 
-    /// Steps over a group; gives a zero for each bucket that fired in it.
+    /// What a group rules out.
     #[inline(always)]
-    fn group(&self, state: &mut State, group: &[u8; GROUP_BYTES]) -> u64 {
-        let [a, b, c, d] = *group;
-        state[FAR] = state[FAR] << 8 | self.tables[FAR][usize::from(a)];
-        self.step(state, a);
-        self.step(state, b);
-        let fired = state[FAR] & state[SECOND] & (state[FIRST] | NOT_ENDED);
-        self.step(state, c);
-        self.step(state, d);
-        fired & state[SECOND] & (state[FIRST] | NOT_ENDED)
+    fn row(&self, [a, b, c, d]: [u8; GROUP_BYTES]) -> State {
+        let all = |[first, second, third, fourth]: &[Table; GROUP_BYTES]| {
+            first[usize::from(a)]
+                | second[usize::from(b)]
+                | third[usize::from(c)]
+                | fourth[usize::from(d)]
+        };
+        let [short, long] = &*self.near;
+        [all(short), all(long), self.far[usize::from(a)]]
     }
 
-    /// Steps over a byte in the words of neighbouring bytes.
-    #[inline(always)]
-    fn step(&self, state: &mut State, byte: u8) {
-        let row = [
-            self.tables[FIRST][usize::from(byte)],
-            self.tables[SECOND][usize::from(byte)],
-            0,
-        ];
-        *state = next(state, &row);
-    }
-
-    /// The state before a group: no print reaches farther back than is looked at.
-    fn resumed(&self, text: &[u8], at: usize) -> State {
-        let mut state = self.start;
-        for byte in &text[at.saturating_sub(2 * WORD_PLACES)..at] {
-            self.step(&mut state, *byte);
+    /// What the last group rules out, which may be cut short.
+    fn last_row(&self, group: &[u8]) -> State {
+        let mut row = [0; WORDS];
+        for word in [SHORT, LONG] {
+            for (offset, outside) in self.outside[word].iter().enumerate() {
+                let byte = group.get(offset);
+                let table = &self.near[word][offset];
+                row[word] |= byte.map_or(*outside, |byte| table[usize::from(*byte)]);
+            }
         }
-        for byte in text[at.saturating_sub(WORD_PLACES * GROUP_BYTES)..at]
-            .iter()
-            .step_by(GROUP_BYTES)
-        {
-            state[FAR] = state[FAR] << 8 | self.tables[FAR][usize::from(*byte)];
-        }
-        state
+        row[FAR] = group.first().map_or(0, |byte| self.far[usize::from(*byte)]);
+        row
     }
 
-    /// Looks which buckets fire in the group at `at`, and compares their windows.
+    /// Suspects the rules whose windows stand where the lanes that end in the group at `at` say. It takes the words one
+    /// by one, so that they stay in registers where nothing fires.
     #[cold]
     #[inline(never)]
-    fn look(&self, text: &[u8], at: usize, suspects: &mut Suspects) {
-        let mut state = self.resumed(text, at);
-        let group = &text[at..text.len().min(at + GROUP_BYTES)];
-        for (offset, byte) in group.iter().enumerate() {
-            self.step(&mut state, *byte);
-            self.compare(FIRST, state[FIRST] | NOT_ENDED, text, at + offset, suspects);
-            self.compare(SECOND, state[SECOND], text, at + offset, suspects);
+    fn compare_all(
+        &self,
+        short: u64,
+        long: u64,
+        far: u64,
+        text: &[u8],
+        at: usize,
+        suspects: &mut Suspects,
+    ) {
+        for (word, state) in [short, long, far].into_iter().enumerate() {
+            let mut fired = !(state | NOT_ENDED[word]);
+            while fired != 0 {
+                let lane = fired.trailing_zeros() as usize - (u64::BITS as usize - LINKS[word]);
+                fired &= fired - 1;
+                if word == FAR {
+                    self.compare(FIRST_BUCKET[FAR] + lane, text, at, suspects);
+                } else {
+                    // Such a print ends as far before the group's end as it began behind a group's start.
+                    let last = at + GROUP_BYTES - 1 - lane % PHASES;
+                    let bucket = FIRST_BUCKET[word] + lane / PHASES;
+                    self.compare(bucket, text, last, suspects);
+                }
+            }
         }
-        let far = state[FAR] << 8 | self.tables[FAR][usize::from(text[at])];
-        self.compare(FAR, far, text, at, suspects);
     }
 
-    /// Suspects the rules whose windows stand in the text with the last place of their print at `at`, of the buckets
-    /// of a word that fired there.
-    fn compare(&self, word: usize, state: u64, text: &[u8], at: usize, suspects: &mut Suspects) {
-        let stride = if word == FAR { Shape::Far.stride() } else { 1 };
-        let mut fired = !state >> LAST & 0xFF;
-        while fired != 0 {
-            let bucket = word * BITS + fired.trailing_zeros() as usize;
-            fired &= fired - 1;
-            for sieve in &self.buckets[bucket] {
-                let mut left = sieve.candidates(text, at, stride);
-                while left != 0 {
-                    self.compare_one(
-                        &sieve.wanted[left.trailing_zeros() as usize],
-                        text,
-                        at,
-                        suspects,
-                    );
-                    left &= left - 1;
-                }
+    /// Suspects the rules of a bucket whose windows stand in the text with the last place of their print at `at`.
+    fn compare(&self, bucket: usize, text: &[u8], at: usize, suspects: &mut Suspects) {
+        if at >= text.len() {
+            return;
+        }
+        let stride = shape_of(bucket).stride();
+        for sieve in &self.buckets[bucket] {
+            let mut left = sieve.candidates(text, at, stride);
+            while left != 0 {
+                let wanted = &sieve.wanted[left.trailing_zeros() as usize];
+                self.compare_one(wanted, text, at, suspects);
+                left &= left - 1;
             }
         }
     }
 
     fn compare_one(&self, wanted: &Wanted, text: &[u8], at: usize, suspects: &mut Suspects) {
-        let stands = || (0..=wanted.later).any(|later| self.stands(wanted, text, at, later));
-        if wanted.rules.iter().any(|rule| !suspects.has(*rule)) && stands() {
+        let new = wanted.rules.iter().any(|rule| !suspects.has(*rule));
+        if !new {
+            let first = at.saturating_sub(wanted.last + wanted.later);
+            let behind = at + wanted.sets.len();
+            if suspects.span.start <= first && behind <= suspects.span.end {
+                return;
+            }
+            let Some(left) = suspects.span.left.checked_sub(1) else {
+                suspects.span = Span::ALL;
+                return;
+            };
+            suspects.span.left = left;
+        }
+        let mut starts = (0..=wanted.later).filter_map(|later| self.start(wanted, text, at, later));
+        if let Some(start) = starts.next() {
             wanted.rules.iter().for_each(|rule| suspects.add(*rule));
+            let last = starts.next_back().unwrap_or(start);
+            let span = &mut suspects.span;
+            span.start = span.start.min(start.min(last));
+            span.end = span.end.max(start.max(last) + wanted.sets.len());
         }
     }
 
-    fn stands(&self, wanted: &Wanted, text: &[u8], at: usize, later: usize) -> bool {
-        let start = at.checked_sub(wanted.last + later);
-        let place = start.and_then(|start| text.get(start..start + wanted.sets.len()));
-        place.is_some_and(|place| {
-            let mut pairs = wanted.sets.iter().zip(place);
-            pairs.all(|(set, byte)| self.palette[*set as usize].has(*byte))
-        })
+    /// Where a window starts, if it stands in the text with the last place of its print `later` bytes before `at`.
+    fn start(&self, wanted: &Wanted, text: &[u8], at: usize, later: usize) -> Option<usize> {
+        let start = at.checked_sub(wanted.last + later)?;
+        let place = text.get(start..start + wanted.sets.len())?;
+        let mut pairs = wanted.sets.iter().zip(place);
+        let stands = pairs.all(|(set, byte)| self.palette[*set as usize].has(*byte));
+        stands.then_some(start)
     }
 }

@@ -25,6 +25,7 @@
 
 mod action;
 mod gate;
+mod hash_key;
 mod keys;
 mod page;
 mod rules;
@@ -38,12 +39,13 @@ mod words;
 
 use regex_automata::meta::BuildError;
 use tapline_core::batch::{Batch, Slice};
-use tapline_core::config::{Data, Field, FieldKind, Fields, Reader, Spanned};
+use tapline_core::config::{Data, Field, FieldKind, Fields, Late, Reader, Spanned};
 use tapline_core::registry::{Build, TransformKind};
 use tapline_core::suggest::closest;
 use tapline_core::transform::{Context, Transform};
 
-use action::{Action, Hasher};
+use action::Action;
+use hash_key::HashKey;
 use keys::Keys;
 use rules::{ALIASES, AWS_PREFIX, Group, NOT_OFFERED, RULES, Rule};
 use scan::{Active, Match, Pattern, Scanner, Takes};
@@ -100,9 +102,9 @@ const FIELDS: Fields = &[
     ),
     field(
         "hash_key",
-        FieldKind::Secret,
+        FieldKind::SecretOr("`hash` acts as `label`"),
         "",
-        "The key of `hash`, at least 32 bytes. Without it nobody can try values until one fits.",
+        "The key of `hash`, at least 32 bytes: with it nobody else can try values until one fits.",
     ),
 ];
 
@@ -169,9 +171,6 @@ pub fn built_in_rules() -> impl Iterator<Item = BuiltInRule> {
     })
 }
 
-/// Shortest key of `hash`, in bytes: as long as the hash itself (RFC 2104, section 3).
-const HASH_KEY_BYTES_MIN: usize = 32;
-
 /// Longest id of a custom rule, in bytes.
 const ID_BYTES_MAX: usize = 64;
 
@@ -206,7 +205,7 @@ fn redact(reader: &Reader<'_>) -> Option<Redact> {
     let allow = allowed(reader);
     let hashes =
         action == Some(Action::Hash) || active.iter().any(|rule| rule.action == Action::Hash);
-    let hasher = hash_key(reader, hashes);
+    let hash_key = HashKey::read(reader, hashes);
     let wrong = custom_is_wrong(reader, active.len());
     let (keys, builtin) = (keys?, builtin?);
     if builtin.is_empty() && active.is_empty() && keys.is_empty() && !wrong {
@@ -252,7 +251,7 @@ fn redact(reader: &Reader<'_>) -> Option<Redact> {
     Some(Redact {
         counts: vec![0; scanner.rules().len() + 1],
         scanner,
-        hasher: hasher?,
+        hash_key: hash_key?,
         audit: audit?,
         lists: Vec::new(),
     })
@@ -460,7 +459,10 @@ fn key_rules(reader: &Reader<'_>) -> Option<Keys> {
     for key in reader.list_of_text("keys")? {
         let part_is_empty = key.value.split('.').any(str::is_empty);
         if part_is_empty || key.value == "*" {
-            let message = format!("{} is no key", reader.quote(&key));
+            let message = match key.value.is_empty() {
+                true => "an empty text is no key".to_owned(),
+                false => format!("{} is no key", reader.quote(&key)),
+            };
             let help = "write a name, a glob such as `*_token`, or a path such as `user.ssn`, without a dot before it";
             reader.error(key.span.clone(), message, help);
             sound = false;
@@ -491,35 +493,9 @@ fn allowed(reader: &Reader<'_>) -> Option<Option<regex_automata::meta::Regex>> {
     compiled(reader, scan::compile_whole(&patterns)).map(Some)
 }
 
-/// `Some(None)` where no key is wanted, `None` where something is wrong.
-fn hash_key(reader: &Reader<'_>, wanted: bool) -> Option<Option<Hasher>> {
-    if !reader.has("hash_key") {
-        if wanted {
-            let message = format!("{} hashes, and has no `hash_key`", reader.label());
-            let help = "add `hash_key = { env = \"PII_KEY\" }`: at least 32 random bytes that stay the same";
-            reader.error(reader.header(), message, help);
-            return None;
-        }
-        return Some(None);
-    }
-    let key = reader.secret("hash_key")?;
-    let bytes = key.value.expose().as_bytes();
-    if bytes.len() < HASH_KEY_BYTES_MIN {
-        let message = format!("the key of `hash` is shorter than {HASH_KEY_BYTES_MIN} bytes");
-        let help = "make one with `openssl rand -hex 32`";
-        reader.error(key.span.clone(), message, help);
-        return None;
-    }
-    if !wanted {
-        let help = "write `action = \"hash\"`, or remove it";
-        reader.warning(key.span.clone(), "nothing uses the `hash_key`", help);
-    }
-    Hasher::new(bytes).map(Some)
-}
-
 struct Redact {
     scanner: Scanner,
-    hasher: Option<Hasher>,
+    hash_key: HashKey,
     audit: bool,
     /// Matches in this batch: by rule, and texts cut.
     counts: Vec<u64>,
@@ -531,13 +507,21 @@ impl Transform for Redact {
         self.scanner.prepare();
     }
 
+    fn waits_for(&self) -> Option<&Late> {
+        self.hash_key.waits_for().filter(|_| !self.audit)
+    }
+
     fn apply(&mut self, mut batch: Batch, context: &Context<'_>, output: &mut Vec<Batch>) {
         let mut walker = Walker {
             scanner: &mut self.scanner,
-            hasher: self.hasher.as_ref(),
+            hasher: match self.audit {
+                true => None,
+                false => self.hash_key.hasher(context.world),
+            },
             scratch: context.scratch,
             counts: &mut self.counts,
             keyed: false,
+            span: gate::Span::ALL,
             lists: &mut self.lists,
         };
         for position in 0..batch.records().len() {

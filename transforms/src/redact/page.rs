@@ -26,6 +26,9 @@ impl Places {
     /// Nowhere.
     pub const NONE: Places = Places([0; PAGE_WORDS]);
 
+    /// Everywhere.
+    pub const ALL: Places = Places([u64::MAX; PAGE_WORDS]);
+
     /// These and those.
     pub fn unite(&mut self, other: &Places) {
         self.0
@@ -77,6 +80,9 @@ pub fn rate(row: &[Places], stride: usize) -> f32 {
     let mut fit = *last;
     let mut chance = share(last);
     for (back, places) in before.iter().rev().enumerate() {
+        if places.0 == Places::ALL.0 {
+            continue;
+        }
         fit.follow(places, (back + 1) * stride);
         chance *= share(places);
     }

@@ -12,7 +12,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind};
 
 use super::action::{Action, is_continuation, is_replacement};
-use super::gate::{Gate, Suspects};
+use super::gate::{Gate, Span, Suspects};
 use super::keys::{Keys, Link};
 use super::validate::{Check, Found, Verdict};
 use super::words::Words;
@@ -254,6 +254,11 @@ impl Scanner {
             gate.note(text, &mut self.suspects);
         }
         !self.suspects.is_empty()
+    }
+
+    /// Where in the text the suspicion lies, if only one text was looked at since the last acquittal.
+    pub fn span(&self) -> Span {
+        self.suspects.span()
     }
 
     /// The same of a record's JSON without escapes, which holds all its texts and their keys.

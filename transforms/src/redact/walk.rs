@@ -7,6 +7,7 @@ use tapline_core::json;
 use tapline_core::view::Scratch;
 
 use super::action::{self, Action, Hasher, is_continuation};
+use super::gate::Span;
 use super::keys::Link;
 use super::scan::{Match, Scanner};
 
@@ -40,6 +41,8 @@ pub struct Walker<'w> {
     pub counts: &'w mut [u64],
     /// Whether the record at hand may have a key that a rule looks for.
     pub keyed: bool,
+    /// Where in its raw JSON something may be found; what is apart from it need not be searched.
+    pub span: Span,
     /// Lists that are used again.
     pub lists: &'w mut Vec<Vec<Match>>,
 }
@@ -91,6 +94,12 @@ impl Walker<'_> {
         if raw.is_empty() || (raw.len() <= TEXT_BYTES_MAX && !self.suspicious(raw)) {
             return None;
         }
+        let plain = raw.len() <= TEXT_BYTES_MAX && memchr::memchr(b'\\', raw).is_none();
+        self.span = if plain {
+            self.scanner.span()
+        } else {
+            Span::ALL
+        };
         self.keyed = raw.len() > TEXT_BYTES_MAX || self.scanner.suspects_keys();
         let root = Place {
             link: None,
@@ -181,13 +190,13 @@ impl Walker<'_> {
             let escaped = &text[at + 1..key_end - 1];
             let decoded = self.decoded(escaped);
             let key = decoded.as_deref().unwrap_or(escaped);
-            if let Some(name) = self.text(
-                key,
-                Place {
-                    link: None,
-                    ..place
-                },
-            ) {
+            let bare = Place {
+                link: None,
+                ..place
+            };
+            if self.may_find(&(at..key_end), place)
+                && let Some(name) = self.text(key, bare)
+            {
                 json::quote_into(&name, edited.instead(at..key_end));
             }
             let colon = json::skip_space(text, key_end);
@@ -258,7 +267,9 @@ impl Walker<'_> {
     /// A number whose digits are found becomes a string.
     fn number(&mut self, edited: &mut Edited<'_>, at: usize, place: Place<'_>) -> usize {
         let end = value_end(edited.source, at);
-        if let Some(text) = self.text(&edited.source[at..end], place) {
+        if self.may_find(&(at..end), place)
+            && let Some(text) = self.text(&edited.source[at..end], place)
+        {
             json::quote_into(&text, edited.instead(at..end));
         }
         end
@@ -266,6 +277,9 @@ impl Walker<'_> {
 
     fn string(&mut self, edited: &mut Edited<'_>, at: usize, place: Place<'_>) -> usize {
         let end = value_end(edited.source, at);
+        if !self.may_find(&(at..end), place) {
+            return end;
+        }
         let escaped = edited.source.get(at + 1..end - 1).unwrap_or_default();
         let decoded = self.decoded(escaped);
         if let Some(text) = self.text(decoded.as_deref().unwrap_or(escaped), place) {
@@ -275,6 +289,11 @@ impl Walker<'_> {
             self.scratch.give_back(buffer);
         }
         end
+    }
+
+    /// Whether something may be found in a part of the text at hand. Only of the record itself is known where.
+    fn may_find(&self, range: &Range<usize>, place: Place<'_>) -> bool {
+        place.nest > 0 || !self.span.misses(range)
     }
 
     /// A subtree too deep to walk: it stays as it is, or goes as a whole.
@@ -408,7 +427,11 @@ impl Walker<'_> {
                 .iter()
                 .take_while(|found| found.end <= segment.start);
             let until = next + before.count();
-            self.part(edited, at..segment.start, &found[next..until], place);
+            if self.part(edited, at..segment.start, &found[next..until], place, true) {
+                // What it hid may go on in the JSON, as the value of a key does.
+                edited.instead(segment.start..cut);
+                return;
+            }
             next = until
                 + found[until..]
                     .iter()
@@ -423,27 +446,30 @@ impl Walker<'_> {
             }
             at = segment.end;
         }
-        self.part(edited, at..cut, &found[next..], place);
+        self.part(edited, at..cut, &found[next..], place, false);
     }
 
-    /// A part of a text that is no JSON. Where something hides behind escapes of its own, all of it goes.
+    /// A part of a text that is no JSON. Where something hides behind escapes of its own, all of it goes; tells whether
+    /// it did. `leads` says that JSON follows.
     fn part(
         &mut self,
         edited: &mut Edited<'_>,
         range: Range<usize>,
         found: &[Match],
         place: Place<'_>,
-    ) {
+        leads: bool,
+    ) -> bool {
         let source = edited.source;
         let text = &source[range.clone()];
         let escapes = memchr::memchr(b'\\', text).is_some();
         if found.is_empty() {
-            if escapes && let Some(rule) = self.escaped(text, place.link) {
+            if escapes && let Some(rule) = self.hides(text, place.link, leads) {
                 self.counts[rule] += 1;
                 let id = &self.scanner.rules()[rule].id;
                 action::write(Action::Label, id, b"", None, edited.instead(range));
+                return true;
             }
-            return;
+            return false;
         }
         edited.instead(range.start..range.start);
         let mark = edited.out.len();
@@ -460,18 +486,36 @@ impl Walker<'_> {
             );
         }
         if !escapes {
-            return;
+            return false;
         }
         edited.instead(range.end..range.end);
         let rest = edited.out.split_off(mark);
-        match self.escaped(&rest, place.link) {
-            None => edited.out.extend_from_slice(&rest),
+        match self.hides(&rest, place.link, leads) {
+            None => {
+                edited.out.extend_from_slice(&rest);
+                false
+            }
             Some(rule) => {
                 self.counts[rule] += 1;
                 let id = &self.scanner.rules()[rule].id;
                 action::write(Action::Label, id, b"", None, &mut edited.out);
+                true
             }
         }
+    }
+
+    /// A rule that finds something in the unescaped forms of a part of a text. A key whose value would be the JSON that
+    /// follows finds a value behind it.
+    fn hides(&mut self, part: &[u8], path: Option<&Link<'_>>, leads: bool) -> Option<usize> {
+        if !leads || !part.trim_ascii_end().ends_with(b":") {
+            return self.escaped(part, path);
+        }
+        let mut whole = self.scratch.take();
+        whole.extend_from_slice(part);
+        whole.extend_from_slice(b"\"x\"");
+        let rule = self.escaped(&whole, path);
+        self.scratch.give_back(whole);
+        rule
     }
 }
 

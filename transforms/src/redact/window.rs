@@ -33,27 +33,33 @@ impl Shape {
     pub const fn stride(self) -> usize {
         match self {
             Shape::Short | Shape::Long => 1,
-            Shape::Far => 4,
+            Shape::Far => GROUP_BYTES,
         }
     }
 
     /// How many places there are at most.
     pub const fn places(self) -> usize {
         match self {
-            Shape::Short | Shape::Far => 7,
+            Shape::Short | Shape::Far => 8,
             Shape::Long => PRINT_PLACES,
         }
     }
 }
 
+/// Bytes of a text that are looked at in one step.
+pub const GROUP_BYTES: usize = 4;
+
 /// Places of the longest print.
-pub const PRINT_PLACES: usize = 14;
+pub const PRINT_PLACES: usize = 16;
 
 /// A print that fits less often than this, of all bytes, is rare enough.
 const RARE: f32 = 0.0005;
 
 /// What the places of a print allow, at the end of as many as there may be; those before say nothing.
 pub type Prints = [ByteSet; PRINT_PLACES];
+
+/// What the places behind a print allow, up to the end of the group in which its last place may be.
+pub type Tail = [ByteSet; GROUP_BYTES - 1];
 
 /// Ways of one pattern that are looked at apart; alternatives beyond stay together as one part.
 const WAYS_MAX: usize = 24;
@@ -103,15 +109,81 @@ pub struct Window {
 /// anywhere, so each place allows what any of so many sets in a row allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Print {
-    pub start: usize,
     pub shape: Shape,
+    /// The offset in the window of what its last place allows first.
+    pub last: usize,
+    /// How many places lie in the window.
     pub places: usize,
 }
 
 impl Print {
-    /// The offset in the window of what its last place allows first.
-    pub fn last(&self) -> usize {
-        self.start + (self.places - 1) * self.shape.stride()
+    /// The sets of a window, or where they are on the page, as places of the print: those in it, and those behind it.
+    pub fn split<T>(self, sets: &[T]) -> (std::slice::Chunks<'_, T>, &[T]) {
+        let stride = self.shape.stride();
+        let start = self.last - (self.places - 1) * stride;
+        let own = sets[start..self.last + stride].chunks(stride);
+        match self.shape {
+            Shape::Far => (own, &[]),
+            _ => (
+                own,
+                &sets[self.last + 1..sets.len().min(self.last + GROUP_BYTES)],
+            ),
+        }
+    }
+
+    fn note(self, places: &[Places], row: &mut Row) {
+        let (own, behind) = self.split(places);
+        row.places[PRINT_PLACES - self.places..].fill(Places::NONE);
+        for (place, all) in row.places[PRINT_PLACES - self.places..].iter_mut().zip(own) {
+            all.iter().for_each(|one| place.unite(one));
+        }
+        row.tail[..behind.len()].copy_from_slice(behind);
+    }
+}
+
+/// Where on the page stands what a print and its tail allow.
+#[derive(Clone, Copy)]
+pub struct Row {
+    places: [Places; PRINT_PLACES],
+    tail: [Places; GROUP_BYTES - 1],
+}
+
+impl Default for Row {
+    /// Of a print that allows everything.
+    fn default() -> Row {
+        Row {
+            places: [Places::ALL; PRINT_PLACES],
+            tail: [Places::ALL; GROUP_BYTES - 1],
+        }
+    }
+}
+
+impl Row {
+    /// Of a print that allows nothing.
+    pub const NONE: Row = Row {
+        places: [Places::NONE; PRINT_PLACES],
+        tail: [Places::NONE; GROUP_BYTES - 1],
+    };
+
+    /// These and those.
+    pub fn unite(&mut self, other: &Row) {
+        let mine = self.places.iter_mut().chain(&mut self.tail);
+        let theirs = other.places.iter().chain(&other.tail);
+        mine.zip(theirs)
+            .for_each(|(mine, theirs)| mine.unite(theirs));
+    }
+
+    /// How often it fits, about: the mean of what its outermost lanes see.
+    pub fn rate(&self, shape: Shape) -> f32 {
+        let own = &self.places[PRINT_PLACES - shape.places()..];
+        if shape == Shape::Far {
+            return page::rate(own, shape.stride());
+        }
+        let mut late = [Places::ALL; PRINT_PLACES];
+        let behind = GROUP_BYTES - 1;
+        late[..own.len() - behind].copy_from_slice(&own[behind..]);
+        late[own.len() - behind..own.len()].copy_from_slice(&self.tail);
+        (page::rate(own, 1) + page::rate(&late[..own.len()], 1)) / 2.0
     }
 }
 
@@ -119,13 +191,29 @@ impl Window {
     /// What the places of its print allow.
     pub fn places(&self) -> Prints {
         let mut places = [ByteSet::ALL; PRINT_PLACES];
-        let own = self.sets[self.print.start..].chunks(self.print.shape.stride());
-        let from = places.len() - self.print.places;
-        for (place, sets) in places[from..].iter_mut().zip(own) {
+        let own = self.print.split(&self.sets).0;
+        for (place, sets) in places[PRINT_PLACES - self.print.places..]
+            .iter_mut()
+            .zip(own)
+        {
             *place = ByteSet::default();
             sets.iter().for_each(|set| place.unite(set));
         }
         places
+    }
+
+    /// What the bytes behind its print are.
+    pub fn tail(&self) -> Tail {
+        let behind = self.print.split(&self.sets).1;
+        std::array::from_fn(|at| behind.get(at).copied().unwrap_or(ByteSet::ALL))
+    }
+
+    /// Where that stands on the page.
+    pub fn row(&self, page: &mut Page) -> Row {
+        let places: Vec<Places> = self.sets.iter().map(|set| page.places(set)).collect();
+        let mut row = Row::default();
+        self.print.note(&places, &mut row);
+        row
     }
 
     /// With its rarest print, and how often that fits. `None` where no byte says anything.
@@ -139,25 +227,20 @@ impl Window {
         let mut best: Option<(Print, f32)> = None;
         for shape in Shape::ALL {
             let stride = shape.stride();
-            let print = Print {
-                start: 0,
-                shape,
-                places: shape.places().min(sets.len() / stride),
-            };
-            if best.is_some_and(|(_, rate)| rate < RARE) {
+            if best.is_some_and(|(_, rate)| rate < RARE) || sets.len() < stride {
                 break;
             }
-            if print.places == 0 {
-                break;
-            }
-            for start in 0..=sets.len() - print.places * stride {
-                let mut row = [Places::NONE; PRINT_PLACES];
-                for (place, all) in row.iter_mut().zip(places[start..].chunks(stride)) {
-                    all.iter().for_each(|one| place.unite(one));
-                }
-                let rate = page::rate(&row[..print.places], stride);
+            for last in 0..=sets.len() - stride {
+                let print = Print {
+                    shape,
+                    last,
+                    places: shape.places().min(last / stride + 1),
+                };
+                let mut row = Row::default();
+                print.note(&places, &mut row);
+                let rate = row.rate(shape);
                 if best.is_none_or(|(_, least)| rate < least) {
-                    best = Some((Print { start, ..print }, rate));
+                    best = Some((print, rate));
                 }
                 // Rare enough: looking on would cost the start more than it saves.
                 if rate < RARE / 4.0 {

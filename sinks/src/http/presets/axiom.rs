@@ -73,7 +73,7 @@ fn read(options: &Options<'_>) -> Option<Form> {
     let fields = options.fields();
     let (fields, base, dataset) = (fields?, base?, Piece::Template(dataset?));
     let items = Items::array(move |seen, object| item(&fields, seen, object));
-    let mut form = Form::new(items).with_header("authorization", token?);
+    let mut form = Form::new(items).with_credential("authorization", token?);
     let is_edge = base
         .as_ref()
         .is_none_or(|(base, _)| base != "https://api.axiom.co/");

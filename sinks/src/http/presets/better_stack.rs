@@ -56,5 +56,5 @@ fn read(options: &Options<'_>) -> Option<Form> {
         object.templates(&fields, seen);
         object.rest(seen, Shape::Nested);
     });
-    Some(Form::new(items).with_header("authorization", token?))
+    Some(Form::new(items).with_credential("authorization", token?))
 }

@@ -99,7 +99,7 @@ fn read(options: &Options<'_>) -> Option<Form> {
     });
     let mut form = Form::new(items)
         .at("/logs/v1/singles")
-        .with_header("authorization", key?);
+        .with_credential("authorization", key?);
     form.base = base?;
     Some(form)
 }

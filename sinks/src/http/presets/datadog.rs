@@ -100,7 +100,7 @@ fn read(options: &Options<'_>) -> Option<Form> {
     let items = Items::array(move |seen, object| item.write(seen, object));
     let mut form = Form::new(items)
         .at("/api/v2/logs")
-        .with_header("dd-api-key", api_key?);
+        .with_credential("dd-api-key", api_key?);
     form.base = base?;
     Some(form)
 }

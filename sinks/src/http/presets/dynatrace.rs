@@ -91,7 +91,7 @@ fn read(options: &Options<'_>) -> Option<Form> {
     });
     let mut form = Form::new(items)
         .at("/api/v2/logs/ingest")
-        .with_header("authorization", token?);
+        .with_credential("authorization", token?);
     form.base = base?;
     Some(form)
 }

@@ -117,7 +117,7 @@ fn read(options: &Options<'_>) -> Option<Form> {
     }));
     let mut form = Form::new(items)
         .at("/_bulk")
-        .with_header("authorization", api_key?);
+        .with_credential("authorization", api_key?);
     let wanted = "errors,items.*.status,items.*.error.type";
     form.target.query.push(("filter_path", wanted.into()));
     if let Some(pipeline) = pipeline? {

@@ -73,7 +73,7 @@ fn read(options: &Options<'_>) -> Option<Form> {
     let fields = options.fields();
     let (fields, region) = (fields?, region?);
     let items = Items::array(move |seen, object| item(&fields, seen, object));
-    let mut form = Form::new(items).with_header("x-honeycomb-team", key?);
+    let mut form = Form::new(items).with_credential("x-honeycomb-team", key?);
     form.target.path = vec!["/1/batch/".into(), Piece::Template(dataset?)];
     let base = match region.value {
         "eu" => "https://api.eu1.honeycomb.io/",

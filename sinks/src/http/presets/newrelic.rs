@@ -103,7 +103,9 @@ fn read(options: &Options<'_>) -> Option<Form> {
         out.extend_from_slice(b"}},\"logs\":[");
     });
     items.close = "]}]";
-    let mut form = Form::new(items).at("/log/v1").with_header("api-key", key?);
+    let mut form = Form::new(items)
+        .at("/log/v1")
+        .with_credential("api-key", key?);
     form.base = Some((base.to_owned(), region.span));
     Some(form)
 }

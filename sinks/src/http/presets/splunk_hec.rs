@@ -109,7 +109,7 @@ fn read(options: &Options<'_>) -> Option<Form> {
     (items.between, items.close) = ("", "");
     let mut form = Form::new(items)
         .at("/services/collector/event")
-        .with_header("authorization", token);
+        .with_credential("authorization", token);
     let name = hyper::header::HeaderName::from_static("x-splunk-request-channel");
     form.rendered.push((name, Piece::Guid));
     Some(form)

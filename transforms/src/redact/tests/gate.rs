@@ -141,12 +141,19 @@ fn what_fits_a_pattern_opens_the_gate() {
             let mut random = Random::new(seed);
             let mut text = Vec::new();
             noise(&mut random, &mut text, 1 + 8 * (seed as usize % 3));
+            let start = text.len();
             generate(hir, &mut random, &mut text);
+            let fits = start..text.len();
             noise(&mut random, &mut text, 1 + 8 * (seed as usize % 3));
             let mut suspects = Suspects::new(patterns.len());
             gate.note(&text, &mut suspects);
             let (id, shown) = (&patterns[rule].0, String::from_utf8_lossy(&text));
             assert!(suspects.has(rule), "{id}, seed {seed}: {shown:?}");
+            let span = suspects.span();
+            assert!(
+                !span.misses(&fits),
+                "{id}, seed {seed}: {shown:?}, {span:?}"
+            );
         }
     }
 }

@@ -118,6 +118,79 @@ async fn credentials_of_a_preset_may_come_from_headers_or_auth() {
     assert!(sink(text).is_ok());
 }
 
+/// Each option that is a credential, with the header that it becomes.
+const CREDENTIALS: [(&str, &str, &str); 9] = [
+    ("axiom", "token", "authorization: Bearer s3cret\r\n"),
+    ("better_stack", "token", "authorization: Bearer s3cret\r\n"),
+    ("coralogix", "api_key", "authorization: Bearer s3cret\r\n"),
+    ("datadog", "api_key", "dd-api-key: s3cret\r\n"),
+    ("dynatrace", "token", "authorization: Api-Token s3cret\r\n"),
+    (
+        "elasticsearch",
+        "api_key",
+        "authorization: ApiKey s3cret\r\n",
+    ),
+    ("honeycomb", "api_key", "x-honeycomb-team: s3cret\r\n"),
+    ("newrelic", "license_key", "api-key: s3cret\r\n"),
+    ("splunk_hec", "token", "authorization: Splunk s3cret\r\n"),
+];
+
+/// As text, from the environment and from AWS: each time the same header arrives.
+#[tokio::test]
+async fn a_credential_of_a_preset_may_come_from_everywhere() {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:it-AbCdEf#token";
+    for (preset, key, header) in CREDENTIALS {
+        for value in [
+            "\"s3cret\"",
+            "{ env = \"TOKEN\" }",
+            &format!("{{ secret = \"{arn}\" }}"),
+        ] {
+            let server = Server::start(vec![vec![Take, OK]]).await;
+            let text = format!(
+                "preset = \"{preset}\"\nurl = \"http://127.0.0.1:{}\"\n\
+                 options = {{ {} }}",
+                server.port,
+                options_of(preset).replace("\"t0ken\"", value),
+            );
+            assert!(text.contains(&format!("{key} = {value}")), "{text}");
+            let environment = |name: &str| (name == "TOKEN").then(|| "s3cret".to_owned());
+            let context = Context::new(&environment);
+            let document = Document::parse(&context, "t.toml", text.as_bytes()).unwrap();
+            let reader = Reader::root(&context, &document, FIELDS);
+            let facts = tapline_core::facts::Facts::default();
+            let env = ["STAGE".to_owned()];
+            let build = Build {
+                names: tapline_core::expr::Names { env: &env },
+                facts: &facts,
+                memory: 16 << 20,
+            };
+            let mut sink = read(&reader, &build).unwrap_or_else(|| panic!("{text}"));
+            drop(reader);
+            let secrets = context.late_secrets();
+            assert_eq!(context.finish().render(), "");
+            assert_eq!(secrets.wanted().len(), usize::from(value.contains("arn:")));
+            for late in secrets.wanted() {
+                late.set("{\"token\":\"s3cret\"}");
+            }
+            deliver(&mut sink, &world()).await;
+            let request = String::from_utf8(server.requests().remove(0)).unwrap();
+            assert_eq!(
+                request.matches(header).count(),
+                1,
+                "{preset} {value}: {request}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_token_that_is_part_of_a_url_does_not_come_from_aws() {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:it-AbCdEf";
+    let text = format!("preset = \"logzio\"\noptions = {{ token = {{ secret = \"{arn}\" }} }}");
+    let error = sink(&text).err().unwrap();
+    assert!(error.contains("write `{ env = \"NAME\" }`"), "{error}");
+}
+
 #[test]
 fn what_cannot_be_meant_is_refused_with_a_remedy() {
     let rows = [
