@@ -12,6 +12,7 @@ mod healthy;
 mod leaks;
 mod managed;
 mod memory;
+mod pages;
 mod parsing;
 mod platform_faults;
 mod platform_text;

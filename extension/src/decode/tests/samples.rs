@@ -135,6 +135,96 @@ fn level_and_request_id_are_found_in_text_and_in_json_of_every_runtime() {
     }
 }
 
+/// The level that AWS publishes for an event, read from its JSON by another parser.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>, read 2026-11-23; no
+/// row for `platform.fault` and `platform.end`.
+fn published_level(kind: &str, record: &serde_json::Value) -> Option<Level> {
+    let word = |name: &str| record[name].as_str();
+    let good = word("status").is_none_or(|status| status == "success");
+    let (if_good, if_bad) = match kind {
+        "platform.initStart" | "platform.restoreStart" => {
+            let level = word("runtimeVersion").map_or(Level::Debug, |_| Level::Info);
+            (level, level)
+        }
+        "platform.initRuntimeDone" | "platform.restoreRuntimeDone" | "platform.runtimeDone" => {
+            (Level::Debug, Level::Warn)
+        }
+        "platform.initReport" if word("initializationType") == Some("on-demand") => {
+            (Level::Debug, Level::Warn)
+        }
+        "platform.initReport" | "platform.restoreReport" | "platform.report" => {
+            (Level::Info, Level::Warn)
+        }
+        "platform.extension" if word("state") != Some("Ready") => (Level::Warn, Level::Warn),
+        "platform.extension"
+        | "platform.start"
+        | "platform.logsSubscription"
+        | "platform.telemetrySubscription" => (Level::Info, Level::Info),
+        "platform.logsDropped" => (Level::Warn, Level::Warn),
+        "platform.fault" => (Level::Error, Level::Error),
+        _ => return None,
+    };
+    Some(if good { if_good } else { if_bad })
+}
+
+/// Every platform event of every schema version, alone in an environment.
+/// It has the published level and the request id that it names, and its trace where it bears one.
+#[test]
+fn every_platform_event_has_its_published_level_and_its_ids() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for (schema, element) in samples() {
+        let event: serde_json::Value = serde_json::from_str(element).unwrap();
+        let kind = event["type"].as_str().unwrap();
+        if !kind.starts_with("platform.") {
+            continue;
+        }
+        kinds.insert(kind.to_owned());
+        let record = &event["record"];
+        let row = Desk::new().decode(format!("[{element}]")).remove(0);
+        assert_eq!(
+            row.level,
+            published_level(kind, record),
+            "{schema} {element}"
+        );
+        let named = match record.as_str() {
+            Some(text) => text["RequestId: ".len()..].split(' ').next(),
+            None => record["requestId"].as_str(),
+        };
+        assert_eq!(row.request_id, named.unwrap_or(""), "{schema} {element}");
+        let header = record["tracing"]["value"].as_str().unwrap_or("");
+        let root = header
+            .split(';')
+            .find_map(|part| part.strip_prefix("Root=1-"));
+        let trace = root.map(|root| root.replace('-', "")).unwrap_or_default();
+        assert_eq!(row.trace_id, trace, "{schema} {element}");
+    }
+    assert_eq!(kinds.len(), 16, "{kinds:?}");
+}
+
+/// The Logs API tells that a process crashed, of an invocation that goes on to be reported as it may.
+/// The invocation has failed.
+#[test]
+fn a_fault_makes_its_invocation_failed() {
+    let mut desk = Desk::new();
+    let fault = |id: &str| {
+        platform(
+            "fault",
+            &format!(
+                r#""RequestId: {id} Error: Runtime exited with error: signal: killed\nRuntime.ExitError""#
+            ),
+        )
+    };
+    desk.decode(array(&[start(ID), fault(ID), start(OTHER_ID)]));
+    let failed = |id: &str| {
+        let slot = desk.invocations.by_request_id(id.as_bytes());
+        desk.invocations.get(slot).unwrap().failed()
+    };
+    assert!(failed(ID) && !failed(OTHER_ID));
+    let none = Desk::new().decode(array(&[fault("4111-1111-1111-1111"), fault("")]));
+    assert!(none.iter().all(|row| row.request_id.is_empty()), "{none:?}");
+}
+
 #[test]
 fn platform_events_are_typed() {
     let mut desk = Desk::new();
