@@ -84,15 +84,6 @@ impl Mode {
 
 /// Runs the extension. `path` is how the platform started it: its file name is the name to register.
 pub fn main(kinds: Kinds, endpoint: &str, path: &str) -> ExitCode {
-    // The text of a panic may quote what was being worked on; where it happened says enough.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, |place| {
-            format!("{}:{}", place.file(), place.line())
-        });
-        write_line(
-            format!("{{\"tapline\":\"error\",\"message\":\"a bug at {place}\"}}").as_bytes(),
-        );
-    }));
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(RESOLVERS_MAX)
@@ -524,7 +515,7 @@ mod tests {
         let task = fetch_secrets(
             secrets,
             Rc::new(world.clone()),
-            next.clone(),
+            Some(next.clone()),
             identity,
             budget,
         );

@@ -85,6 +85,7 @@ impl Tapline {
 
     /// Runs: without an argument and with `AWS_LAMBDA_RUNTIME_API` set as the extension, else as the command line.
     pub fn main(self) -> ExitCode {
+        world::hide_texts_of_panics();
         let arguments: Vec<String> = std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect();
