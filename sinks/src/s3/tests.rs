@@ -315,8 +315,8 @@ async fn every_error_has_its_class() {
             "AccessDenied",
             "allow `s3:PutObject` on `arn:aws:s3:::acme-logs/*`",
         ),
-        ("403 X", "SignatureDoesNotMatch", "the keys and the clock"),
-        ("403 X", "InvalidAccessKeyId", "the keys and the clock"),
+        ("403 X", "SignatureDoesNotMatch", "the region and the clock"),
+        ("403 X", "InvalidAccessKeyId", "the region and the clock"),
         (
             "404 X",
             "NoSuchBucket",
