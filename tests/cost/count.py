@@ -37,7 +37,7 @@ REST_TIME = 1.5
 
 BOUNDS = {
     "bytes, all but cli": 5_600_000,
-    "bytes, one http sink": 4_000_000,
+    "bytes, one http sink": 4_350_000,
     "relocations, all but cli": 9_200,
     "page faults, exec to first next": 250,
     "instructions, exec to first next": 1_600_000,
