@@ -330,7 +330,7 @@ def check_refused(tapline, folder):
     ledger, said, _ = run(tapline, folder, stand_in, source, expect=1, secret=wrong)
     sink = ledger["sinks"]["out"]
     assert sink["delivered"] == 0 and sink["dropped"]["denied"] >= 500, ledger
-    assert said.count("allow the function's role") == 1 and not stand_in.requests, said
+    assert said.count("look at the keys, the region and the clock") == 1 and not stand_in.requests, said
     stand_in.stop()
     stand_in = CloudWatch(folder, groups=())
     ledger, said, _ = run(tapline, folder, stand_in, source, expect=1)
