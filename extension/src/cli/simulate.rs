@@ -143,8 +143,8 @@ fn described(command: &[String]) -> String {
     }
 }
 
-/// The caller's variables, as a function's own would be: without those of AWS but endpoints, and of Lambda, and without what the
-/// platform sets itself.
+/// The caller's variables, as a function's own would be: without those of Lambda, those of AWS but endpoints, and what
+/// the platform sets itself.
 fn caller_environment() -> Vec<(String, String)> {
     let variables = std::env::vars_os().filter_map(|(key, value)| {
         let key = key.into_string().ok()?;
