@@ -6,6 +6,7 @@
 //! encoding; what `enrich` takes away from under its key before `redact` sees it.
 
 mod configuration;
+mod edges;
 mod sinks;
 
 use std::collections::BTreeSet;
