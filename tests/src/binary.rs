@@ -20,6 +20,16 @@ pub fn tapline() -> &'static Path {
     })
 }
 
+/// Where the Tapline is whose own kinds panic.
+///
+/// # Panics
+///
+/// When it cannot be built.
+pub fn clumsy() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| once("clumsy-binary", || built("tapline-tests", "clumsy")))
+}
+
 /// `target/`, whatever it is called.
 pub fn target() -> PathBuf {
     profile()
@@ -62,10 +72,15 @@ pub fn once(name: &str, make: fn() -> PathBuf) -> PathBuf {
 }
 
 fn build() -> PathBuf {
+    built("tapline", "tapline")
+}
+
+fn built(package: &str, binary: &str) -> PathBuf {
     let profile = profile();
     let mut command = Command::new(env!("CARGO"));
     command
-        .args(["build", "--quiet", "--package", "tapline", "--target-dir"])
+        .args(["build", "--quiet", "--package", package, "--bin", binary])
+        .arg("--target-dir")
         .arg(target());
     if profile.file_name().is_some_and(|name| name == "release") {
         command.arg("--release");
@@ -74,6 +89,6 @@ fn build() -> PathBuf {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .expect("cargo runs");
-    assert!(built.success(), "`tapline` cannot be built");
-    profile.join("tapline")
+    assert!(built.success(), "`{binary}` cannot be built");
+    profile.join(binary)
 }

@@ -78,6 +78,7 @@ pub struct Scenario {
     settings: Settings,
     folder: Folder,
     variables: Vec<(String, String)>,
+    binary: Option<&'static Path>,
 }
 
 impl Scenario {
@@ -101,7 +102,15 @@ impl Scenario {
             },
             folder: Folder::new(),
             variables: Vec::new(),
+            binary: None,
         }
+    }
+
+    /// With another extension than Tapline's own binary.
+    #[must_use]
+    pub fn run_by(mut self, binary: &'static Path) -> Scenario {
+        self.binary = Some(binary);
+        self
     }
 
     /// With a variable in the extension's environment.
@@ -122,7 +131,7 @@ impl Scenario {
     pub async fn start(mut self) -> (Life, InitOutcome) {
         self.settings.extensions = vec![Extension {
             env: self.variables,
-            ..Extension::new(binary::tapline())
+            ..Extension::new(self.binary.unwrap_or(binary::tapline()))
         }];
         let mut lambda = Lambda::start(self.settings)
             .await
@@ -193,7 +202,7 @@ impl Life {
             .lambda
             .ended()
             .iter()
-            .filter(|process| process.name == "tapline")
+            .filter(|process| ["tapline", "clumsy"].contains(&process.name.as_str()))
             .cloned()
             .collect();
         let ledgers = processes.iter().filter_map(ledger).collect();

@@ -7,6 +7,7 @@
 
 mod configuration;
 mod edges;
+mod panics;
 mod sinks;
 
 use std::collections::BTreeSet;
