@@ -36,6 +36,11 @@ mod validate;
 mod walk;
 mod window;
 mod words;
+#[cfg(test)]
+#[path = "tests/work.rs"]
+mod work;
+#[cfg(not(test))]
+mod work;
 
 use regex_automata::meta::BuildError;
 use tapline_core::batch::{Batch, Slice};

@@ -16,6 +16,7 @@ use super::gate::{Gate, Span, Suspects, Wants};
 use super::keys::{Keys, Link};
 use super::validate::{Check, Found, Verdict};
 use super::words::Words;
+use super::work::{looked_at, searched};
 use tapline_core::json;
 
 /// Largest compiled form of one regex, in bytes.
@@ -137,9 +138,6 @@ pub struct Scanner {
     suspects: Suspects,
     /// Made with the gate. Without it every suspect is searched for.
     words: Option<Words>,
-    /// Bytes that were looked at, as far as tests want to know: by the gate, by searches, by checks.
-    #[cfg(test)]
-    work: std::cell::Cell<usize>,
 }
 
 /// Compiles one regex: ASCII classes, bytes.
@@ -194,23 +192,8 @@ impl Scanner {
             allow,
             anchored: OnceCell::new(),
             words: None,
-            #[cfg(test)]
-            work: std::cell::Cell::new(0),
         }
     }
-
-    #[cfg(test)]
-    pub fn work(&self) -> usize {
-        self.work.get()
-    }
-
-    #[cfg(test)]
-    fn worked(&self, bytes: usize) {
-        self.work.set(self.work.get() + bytes);
-    }
-
-    #[cfg(not(test))]
-    fn worked(&self, _: usize) {}
 
     /// Suspects all rules of every text.
     #[cfg(any(test, feature = "test-util"))]
@@ -258,7 +241,7 @@ impl Scanner {
     /// Adds the rules to the suspects that may find something in a text or, where it is JSON without escapes, inside
     /// it; tells whether there are any.
     pub fn suspect(&mut self, text: &[u8]) -> bool {
-        self.worked(text.len());
+        looked_at(text.len());
         self.prepare();
         if let Some(gate) = self.gate.get() {
             gate.note(text, &mut self.suspects);
@@ -332,14 +315,18 @@ impl Scanner {
             push(0..text.len());
             return;
         };
-        while let Some(next) = regex.find(Input::new(text).range(at..)) {
+        loop {
+            searched(&active.regex.source, text, at);
+            let Some(next) = regex.find(Input::new(text).range(at..)) else {
+                return;
+            };
             let cost = next.len() + WORK_EACH;
             if work < cost {
                 push(widen(text, next.start()..text.len()));
                 return;
             }
             work -= cost;
-            self.worked(cost);
+            looked_at(cost);
             let caught = Found {
                 text,
                 range: next.range(),

@@ -9,31 +9,31 @@ use super::super::scan;
 use super::*;
 
 /// Numbers from a seed: xorshift64*.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Random {
+    pub fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         (self.next() >> 11) as usize % bound.max(1)
     }
 
-    fn one_of<'t, T>(&mut self, items: &'t [T]) -> &'t T {
+    pub fn one_of<'t, T>(&mut self, items: &'t [T]) -> &'t T {
         &items[self.below(items.len())]
     }
 }
 
 /// Appends a text that a pattern matches, but for what it asks of the text around.
-fn generate(hir: &Hir, random: &mut Random, out: &mut Vec<u8>) {
+pub fn generate(hir: &Hir, random: &mut Random, out: &mut Vec<u8>) {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => out.extend_from_slice(&literal.0),
@@ -59,7 +59,7 @@ fn generate(hir: &Hir, random: &mut Random, out: &mut Vec<u8>) {
     }
 }
 
-fn parsed(pattern: &str) -> Hir {
+pub fn parsed(pattern: &str) -> Hir {
     let config = syntax::Config::new().unicode(false).utf8(false);
     syntax::parse_with(pattern, &config).unwrap()
 }
