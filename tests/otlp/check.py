@@ -333,7 +333,7 @@ def check_partial(tapline, folder, protocol):
     assert 0 < receiver.rejected == sink["rejected"], (receiver.rejected, sink)
     assert sink["rejected_why"] == {"partial_success": receiver.rejected}, sink
     assert sink["delivered"] == len(receiver.seen) - receiver.rejected, sink
-    assert done.returncode == 1 and done.stderr.count("its reason is not logged") == 1, done.stderr
+    assert done.returncode == 1 and done.stderr.count("partial_success; check") == 1, done.stderr
 
 
 def loss_reports(receiver):

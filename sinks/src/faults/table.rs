@@ -181,7 +181,8 @@ fn success_that_breaks_off(sink: Dialect) -> Class {
         S3 => Class::Kept("not_s3"),
         Elasticsearch | Firehose => Class::Kept("malformed"),
         Grpc => Class::Kept("UNAVAILABLE"),
-        Otlp | Http | Loki | SplunkHec => Class::Delivered,
+        Otlp => Class::Kept("not_otlp"),
+        Http | Loki | SplunkHec => Class::Delivered,
     }
 }
 

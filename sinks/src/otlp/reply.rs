@@ -16,7 +16,7 @@ use hyper::header::{HeaderMap, HeaderValue};
 use prost::Message;
 use tapline_core::sink::Verdict;
 
-use super::answer::{self, Export, Meaning, Remark, Status};
+use super::answer::{self, Export, Meaning, Status};
 
 /// One reply: the trailers win over the headers, where a reply without a message has its status.
 #[derive(Debug)]
@@ -123,18 +123,9 @@ impl Reply {
             1 | 4 | 10 | 11 | 14 | 15 => retry(name, delay),
             8 if delay.is_some() => retry(name, delay),
             7 | 12 | 16 => Verdict::Denied { why: name.into() },
-            _ => {
-                let remark = Remark::Refused(name.to_owned(), words);
-                return Meaning {
-                    outcome: Verdict::Rejected(name.into()).into(),
-                    remark: Some(remark),
-                };
-            }
+            _ => Verdict::Rejected(name.into()),
         };
-        Meaning {
-            outcome: verdict.into(),
-            remark: None,
-        }
+        verdict.into()
     }
 
     fn of_success(&self, sent: usize) -> Meaning {
@@ -142,13 +133,7 @@ impl Reply {
             [0, _, _, _, _, message @ ..] => Export::decode(message).ok(),
             _ => None,
         };
-        match message {
-            Some(export) => answer::of_partial(export.partial.unwrap_or_default(), sent),
-            None => Meaning {
-                outcome: Verdict::Accepted.into(),
-                remark: Some(Remark::Foreign),
-            },
-        }
+        answer::of_export(message, sent)
     }
 
     /// The server's words: `grpc-message`, percent-encoded.

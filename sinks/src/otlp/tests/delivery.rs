@@ -184,12 +184,19 @@ async fn one_large_record_for_aws_travels_alone() {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// The loop says it, one line a reason; a warning without any refusal is the sink's to say.
 #[tokio::test]
-async fn what_a_collector_rejects_is_counted_and_said_once() {
+async fn what_a_collector_rejects_is_counted_and_a_warning_is_said_once() {
     const PARTIAL: Step = Say(
         "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 9\r\n\r\n\x0a\x07\x08\x02\x12\x03bad",
     );
-    let server = Server::start(vec![vec![Take, PARTIAL, Take, PARTIAL]]).await;
+    const WARNING: Step = Say(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 7\r\n\r\n\x0a\x05\x12\x03bad",
+    );
+    let server = Server::start(vec![vec![
+        Take, PARTIAL, Take, PARTIAL, Take, WARNING, Take, WARNING,
+    ]])
+    .await;
     let mut sink = to(&server, "");
     let world = TestWorld::new();
     for _ in 0..2 {
@@ -198,12 +205,16 @@ async fn what_a_collector_rejects_is_counted_and_said_once() {
         let rejected = || Verdict::Rejected("partial_success".into());
         assert_eq!(outcome.exceptions, [(0, rejected()), (1, rejected())]);
     }
+    assert!(world.messages.take().is_empty());
+    for _ in 0..2 {
+        let outcome = deliver(&mut sink, &world, &["a", "b", "c"]).await;
+        assert_eq!(outcome, Verdict::Accepted.into());
+    }
     assert_eq!(world.connects.get(), 1);
-    let said = world.messages.take();
     assert_eq!(
-        said,
+        world.messages.take(),
         [
-            "the file rejected 2 of the logs of a request; its reason is not logged, since it may quote what was sent"
+            "the file took all logs of a request, and warns; its words are not logged, since they may quote what was sent"
         ]
     );
 }

@@ -3,7 +3,6 @@
 use hyper::StatusCode;
 
 use super::*;
-use crate::otlp::answer::Remark;
 use crate::otlp::reply::Reply;
 
 fn reply(pairs: &[(&'static str, &str)], body: &[u8]) -> Reply {
@@ -61,13 +60,8 @@ fn every_code_is_tried_again_denied_or_rejected() {
         ("x", rejected("UNKNOWN")),
     ];
     for (code, wanted) in rows {
-        let Meaning { outcome, remark } = reply(&[("grpc-status", code)], b"").meaning(3);
-        assert_eq!(outcome.verdict, wanted, "{code}");
-        assert_eq!(
-            remark.is_some(),
-            matches!(wanted, Verdict::Rejected(_)),
-            "{code}"
-        );
+        let meaning = reply(&[("grpc-status", code)], b"").meaning(3);
+        assert_eq!(meaning, Meaning::from(wanted), "{code}");
     }
 }
 
@@ -144,27 +138,33 @@ fn without_a_status_that_of_http_stands_for_one() {
 #[test]
 fn a_success_counts_what_it_says_was_rejected() {
     let ok = [("grpc-status", "0")];
-    let rows: [(&[u8], usize, Option<Remark>); 4] = [
-        (b"\0\0\0\0\0", 0, None),
+    let none = || retry("not_otlp", None);
+    let rows: [(&[u8], Verdict, usize, bool); 5] = [
+        (b"\0\0\0\0\0", Verdict::Accepted, 0, false),
+        (
+            b"\0\0\0\0\x07\x0a\x05\x12\x03bad",
+            Verdict::Accepted,
+            0,
+            true,
+        ),
         (
             b"\0\0\0\0\x09\x0a\x07\x08\x02\x12\x03bad",
+            Verdict::Accepted,
             2,
-            Some(Remark::Rejected(2, "bad".into())),
+            false,
         ),
-        (b"\x01\0\0\0\x01x", 0, Some(Remark::Foreign)),
-        (b"", 0, Some(Remark::Foreign)),
+        // Packed in a way that was not asked for, and no message at all.
+        (b"\x01\0\0\0\x01x", none(), 0, false),
+        (b"", none(), 0, false),
     ];
-    for (body, rejected, remark) in rows {
+    for (body, verdict, rejected, warns) in rows {
         let meaning = reply(&ok, body).meaning(3);
-        assert_eq!(meaning.outcome.verdict, Verdict::Accepted);
+        assert_eq!(meaning.outcome.verdict, verdict);
         assert_eq!(
-            (meaning.outcome.exceptions.len(), meaning.remark),
-            (rejected, remark)
+            (meaning.outcome.exceptions.len(), meaning.warns),
+            (rejected, warns)
         );
     }
-    let pairs = [("grpc-status", "3"), ("grpc-message", "no%20such field%0A")];
-    let wanted = Remark::Refused("INVALID_ARGUMENT".into(), "no such field\n".into());
-    assert_eq!(reply(&pairs, b"").meaning(1).remark, Some(wanted));
 }
 
 /// Then a secret that came from AWS is fetched anew.
