@@ -241,3 +241,35 @@ async fn a_collector_that_hangs_up_or_cannot_be_reached_is_tried_again() {
         Some(true)
     );
 }
+
+#[tokio::test]
+async fn no_word_of_a_collector_is_logged() {
+    const WORDS: &str = "refused key s3cret";
+    let partial = |rejected| {
+        format!(
+            "{{\"partialSuccess\":{{\"rejectedLogRecords\":{rejected},\"errorMessage\":\"{WORDS}\"}}}}"
+        )
+    };
+    let status = format!("{{\"code\":3,\"message\":\"{WORDS}\"}}");
+    let says = |status: u16, body: &str| {
+        let head = format!("{status} {WORDS}\r\ncontent-type: application/json");
+        crate::shared::test_server::answer(&head, body)
+    };
+    let answers = [
+        says(200, &partial(1)),
+        says(200, &partial(0)),
+        says(400, &status),
+        says(403, &status),
+        says(503, &status),
+    ];
+    let steps = answers.into_iter().flat_map(|answer| [Take, answer]);
+    let server = Server::start(vec![steps.collect()]).await;
+    let (mut sink, world) = (to(&server, "protocol = \"http/json\""), TestWorld::new());
+    for _ in 0..5 {
+        let outcome = deliver(&mut sink, &world, &["a", "b"]).await;
+        assert!(!format!("{outcome:?}").contains("s3cret"), "{outcome:?}");
+    }
+    let said = world.messages.take();
+    assert_eq!(said.len(), 1, "the warning: {said:?}");
+    assert!(!said[0].contains("s3cret"), "{said:?}");
+}
