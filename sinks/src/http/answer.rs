@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use hyper::header::CONTENT_TYPE;
 use tapline_core::json;
 use tapline_core::sink::{Outcome, Verdict};
 
 pub(super) use crate::shared::classify::by_status;
+use crate::shared::http::Answer;
 
 /// An answer that says less than the service always says: nothing tells what became of the records.
 pub(super) fn not_understood() -> Verdict {
@@ -14,6 +16,20 @@ pub(super) fn not_understood() -> Verdict {
         after: None,
         answered: true,
     }
+}
+
+/// Whether an answer is a page for people: a sign-in page or that of a filter in between. No service answers records
+/// with one, and its status says nothing about them.
+pub(super) fn is_page(answer: &Answer) -> bool {
+    let begins = |text: &[u8], with: &str| {
+        let begin = text.get(..with.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(with.as_bytes()))
+    };
+    let kind = answer.headers.get(CONTENT_TYPE);
+    let body = answer.body.trim_ascii_start();
+    kind.is_some_and(|kind| begins(kind.as_bytes(), "text/html"))
+        || begins(body, "<!doctype html")
+        || begins(body, "<html")
 }
 
 /// The verdict of one record that the service wants to see again.

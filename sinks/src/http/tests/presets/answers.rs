@@ -467,7 +467,7 @@ async fn firehose_says_it_for_each_of_its_records() {
                 "400 Bad",
                 r#"{"__type":"InvalidArgumentException","message":"x"}"#,
                 "rrrrr",
-                &["400"],
+                &["InvalidArgumentException"],
             ),
             (
                 "400 Bad",
@@ -531,5 +531,26 @@ async fn the_others_say_it_with_the_status() {
             ],
         )
         .await;
+    }
+}
+
+/// A page of a portal or of a filter in between, with the status of a success: it has taken nothing.
+#[tokio::test]
+async fn a_page_for_people_is_no_success_of_any_service() {
+    let page = "<html>sign in</html>";
+    let rows = [
+        ("200 OK\r\ncontent-type: text/html", page),
+        (
+            "202 OK\r\ncontent-type: Text/HTML; charset=utf-8",
+            "sign in",
+        ),
+        ("200 OK", "\n <!DOCTYPE html><title>blocked</title>"),
+    ];
+    for (name, _) in SHOWN {
+        for (head, body) in rows {
+            let (letters, words) = fates(name, head, body).await;
+            assert_eq!(letters, "ttttt", "{name}: {head} {body}");
+            assert_eq!(words, ["malformed"], "{name}: {head} {body}");
+        }
     }
 }
