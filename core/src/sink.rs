@@ -93,11 +93,12 @@ impl Selection {
 
     /// Adds the records of another selection behind those of this one.
     pub fn append(&mut self, other: &Selection) {
-        for (parcel, position) in &other.order {
-            let batch = &other.parcels[*parcel as usize];
-            let index = self.index_of(batch);
-            self.order.push((index, *position));
-        }
+        // A batch is looked up once, and not again for each of its records.
+        let known = other.parcels.iter().map(|batch| self.index_of(batch));
+        let places: Vec<u32> = known.collect();
+        let order = other.order.iter();
+        self.order
+            .extend(order.map(|(parcel, position)| (places[*parcel as usize], *position)));
     }
 
     /// The batches, each with the positions of those of its records that are selected.

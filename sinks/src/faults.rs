@@ -344,7 +344,7 @@ fn live(dialect: Dialect, fault: Fault, class: Class) {
     prepare(&bench, fault);
     let script = async {
         bench.give_for_an_hour().await;
-        assert_hour(&bench, dialect, fault, class);
+        assert_hour(&bench, fault, class);
         // A certificate does not become right by itself, so that this one ends as it is.
         if !tls {
             heal(&bench, fault);
@@ -358,7 +358,7 @@ fn live(dialect: Dialect, fault: Fault, class: Class) {
 }
 
 /// After an hour of it.
-fn assert_hour(bench: &Bench, dialect: Dialect, fault: Fault, class: Class) {
+fn assert_hour(bench: &Bench, fault: Fault, class: Class) {
     let (counts, peer) = (&bench.out.port.counts, &bench.out.peer);
     let given = bench.out.given.get();
     let (delivered, rejected) = (counts.delivered.get(), counts.rejected.get());
@@ -416,8 +416,7 @@ fn assert_hour(bench: &Bench, dialect: Dialect, fault: Fault, class: Class) {
         "{} bytes sent",
         peer.taken.get()
     );
-    let waits = matches!(fault, Fault::BusyFor | Fault::BusyUntil);
-    if waits && !(dialect == Dialect::Grpc && fault == Fault::BusyUntil) {
+    if matches!(fault, Fault::BusyFor | Fault::BusyUntil) {
         assert_pauses(&peer.requests.borrow(), Duration::from_secs(89));
     }
 }

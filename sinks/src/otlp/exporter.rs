@@ -84,7 +84,8 @@ impl Transport {
             Transport::Grpc(client) => {
                 let (body, coding) = (&packed.body, packed.coding);
                 let reply = client.call(call, &headers, body, coding).await;
-                Ok(reply.map_err(Verdict::from)?.meaning(sent))
+                let wall_ms = call.world.wall_ms();
+                Ok(reply.map_err(Verdict::from)?.meaning(sent, wall_ms))
             }
         }
     }

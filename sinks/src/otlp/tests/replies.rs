@@ -60,7 +60,7 @@ fn every_code_is_tried_again_denied_or_rejected() {
         ("x", rejected("UNKNOWN")),
     ];
     for (code, wanted) in rows {
-        let meaning = reply(&[("grpc-status", code)], b"").meaning(3);
+        let meaning = reply(&[("grpc-status", code)], b"").meaning(3, 0);
         assert_eq!(meaning, Meaning::from(wanted), "{code}");
     }
 }
@@ -70,19 +70,19 @@ fn an_exhausted_server_is_tried_again_only_where_it_says_when() {
     let pairs = [("grpc-status", "8"), ("grpc-status-details-bin", DETAILS)];
     let after = Some(Duration::from_millis(1_500));
     assert_eq!(
-        reply(&pairs, b"").meaning(1).outcome.verdict,
+        reply(&pairs, b"").meaning(1, 0).outcome.verdict,
         retry("RESOURCE_EXHAUSTED", after)
     );
     let padded = format!("{DETAILS}==");
     let pairs = [("grpc-status", "14"), ("grpc-status-details-bin", &padded)];
     assert_eq!(
-        reply(&pairs, b"").meaning(1).outcome.verdict,
+        reply(&pairs, b"").meaning(1, 0).outcome.verdict,
         retry("UNAVAILABLE", after)
     );
     for broken in ["", "%", "CAga", "////"] {
         let pairs = [("grpc-status", "14"), ("grpc-status-details-bin", broken)];
         assert_eq!(
-            reply(&pairs, b"").meaning(1).outcome.verdict,
+            reply(&pairs, b"").meaning(1, 0).outcome.verdict,
             retry("UNAVAILABLE", None)
         );
     }
@@ -107,7 +107,7 @@ fn a_message_that_is_too_large_is_halved() {
     for (code, words) in words {
         let pairs = [("grpc-status", code), ("grpc-message", words)];
         assert_eq!(
-            reply(&pairs, b"").meaning(1).outcome.verdict,
+            reply(&pairs, b"").meaning(1, 0).outcome.verdict,
             Verdict::TooLarge,
             "{words}"
         );
@@ -128,7 +128,7 @@ fn without_a_status_that_of_http_stands_for_one() {
     ];
     for (http, wanted) in rows {
         assert_eq!(
-            reply_over(http, &[], b"").meaning(1).outcome.verdict,
+            reply_over(http, &[], b"").meaning(1, 0).outcome.verdict,
             wanted,
             "{http}"
         );
@@ -158,13 +158,25 @@ fn a_success_counts_what_it_says_was_rejected() {
         (b"", none(), 0, false),
     ];
     for (body, verdict, rejected, warns) in rows {
-        let meaning = reply(&ok, body).meaning(3);
+        let meaning = reply(&ok, body).meaning(3, 0);
         assert_eq!(meaning.outcome.verdict, verdict);
         assert_eq!(
             (meaning.outcome.exceptions.len(), meaning.warns),
             (rejected, warns)
         );
     }
+}
+
+/// What stands in front of the server speaks plain HTTP, and says there how long to wait.
+#[test]
+fn a_wait_that_is_asked_for_in_plain_http_is_handed_on() {
+    let after = [("retry-after", "7")];
+    let wanted = retry("UNAVAILABLE", Some(Duration::from_secs(7)));
+    let meaning = reply_over(429, &after, b"").meaning(1, 0);
+    assert_eq!(meaning.outcome.verdict, wanted);
+    let with_status = [after[0], ("grpc-status", "14")];
+    let meaning = reply(&with_status, b"").meaning(1, 0);
+    assert_eq!(meaning.outcome.verdict, retry("UNAVAILABLE", None));
 }
 
 /// Then a secret that came from AWS is fetched anew.

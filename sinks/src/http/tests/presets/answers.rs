@@ -256,6 +256,12 @@ async fn honeycomb_has_a_status_for_each() {
                 "aattt",
                 &["malformed"],
             ),
+            (
+                "200 OK",
+                "\n [ {\"status\":202}, {\"status\":202}, {\"status\":202}, {\"status\":202}, {\"status\":202} ]",
+                "aaaaa",
+                &[],
+            ),
             ("200 OK", "{}", "ttttt", &["malformed"]),
             ("200 OK", "[]", "ttttt", &["malformed"]),
             ("429 Slow", r#"{"error":"x"}"#, "ttttt", &["429"]),
@@ -305,6 +311,10 @@ async fn axiom_and_openobserve_count_what_failed() {
                 &["failed"],
             ),
             ("200 OK", r#"{"code":200}"#, "ttttt", &["malformed"]),
+            // Somebody's `status`, but no stream of it.
+            ("200 OK", r#"{"status":"ok"}"#, "ttttt", &["malformed"]),
+            ("200 OK", r#"{"status":[]}"#, "ttttt", &["malformed"]),
+            ("200 OK", r#"{"status":[{"name":"a"}]}"#, "ttttt", &["malformed"]),
             ("401 No", "", "ddddd", &["401"]),
         ],
     )
@@ -314,25 +324,31 @@ async fn axiom_and_openobserve_count_what_failed() {
 #[tokio::test]
 async fn axiom_says_when_its_limits_begin_anew() {
     // The world's wall clock is at 1,773,480,413.589 s.
-    for (reset, wanted_ms) in [
-        ("x-ratelimit-reset: 1773480420", 6_411),
-        ("X-IngestLimit-Reset: 1773480420", 6_411),
-        ("x-ratelimit-reset: 1773480000", 0),
-        ("x-ingestlimit-reset: 1776000000", 600_000),
-        ("retry-after: 3\r\nx-ratelimit-reset: 1773480420", 3_000),
+    for (status, reset, wanted_ms) in [
+        (429, "x-ratelimit-reset: 1773480420", Some(6_411)),
+        (429, "X-IngestLimit-Reset: 1773480420", Some(6_411)),
+        (429, "x-ratelimit-reset: 1773480000", Some(0)),
+        (429, "x-ingestlimit-reset: 1776000000", Some(600_000)),
+        (
+            429,
+            "retry-after: 3\r\nx-ratelimit-reset: 1773480420",
+            Some(3_000),
+        ),
+        // It is there in every answer, and only this one says that the limit was hit.
+        (503, "x-ratelimit-reset: 1773480420", None),
     ] {
-        let head = format!("429 Slow\r\n{reset}");
+        let head = format!("{status} Slow\r\n{reset}");
         let server = Server::start(vec![vec![Take, answer(&head, "")]]).await;
         let (world, budget) = (world(), Budget::new(64 << 20));
         let mut sink = preset("axiom", &server);
         let records = selection(&TEXTS);
         let outcome = sink.deliver(&records, world.call(&budget)).await;
         let wanted = Verdict::Retry {
-            why: "429".into(),
-            after: Some(Duration::from_millis(wanted_ms)),
+            why: status.to_string().into(),
+            after: wanted_ms.map(Duration::from_millis),
             answered: true,
         };
-        assert_eq!(outcome.verdict, wanted, "{reset}");
+        assert_eq!(outcome.verdict, wanted, "{status} {reset}");
     }
 }
 
