@@ -87,6 +87,14 @@ impl Bench {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+fn retry(why: &'static str) -> Verdict {
+    Verdict::Retry {
+        why: why.into(),
+        after: None,
+        answered: true,
+    }
+}
+
 fn delivered(seen: &Seen) -> Vec<u64> {
     let mut accepted = seen.accepted.borrow().clone();
     accepted.sort_unstable();
