@@ -172,6 +172,9 @@ pub enum Verdict {
     Accepted,
     /// The destination refused it for good. The word stands in the ledger: a status, an error code.
     Rejected(Cow<'static, str>),
+    /// The destination refused one for good and does not say which: this one, or any other that counts as accepted. As
+    /// many records have this verdict as were refused; the word is as above.
+    Unnamed(Cow<'static, str>),
     /// Worth another attempt, not before `after` where the destination asked for that.
     Retry {
         /// What went wrong, a word or two; never a body, a header value or a URL.

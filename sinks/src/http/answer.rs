@@ -82,15 +82,14 @@ pub(super) fn denied(why: impl Into<Cow<'static, str>>) -> Verdict {
     Verdict::Denied { why: why.into() }
 }
 
-/// Accepted, but for as many records as the service says it refused. It does not say which: the last ones stand for
-/// them.
+/// Accepted, but for as many records as the service says it refused. It does not say which: the last ones are counted.
 pub(super) fn some_rejected(
     records_count: usize,
     rejected: u64,
     reason: impl Into<Cow<'static, str>>,
 ) -> Outcome {
     let rejected = usize::try_from(rejected).unwrap_or(usize::MAX);
-    let verdict = Verdict::Rejected(reason.into());
+    let verdict = Verdict::Unnamed(reason.into());
     let first = records_count - rejected.min(records_count);
     Outcome {
         verdict: Verdict::Accepted,

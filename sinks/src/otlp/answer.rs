@@ -124,11 +124,12 @@ pub(super) fn of_export(export: Option<Export>, sent: usize) -> Meaning {
     }
 }
 
-/// What `partial_success` means. Which were rejected is not said: the first ones stand for them in the count.
+/// What `partial_success` means. Which were rejected is not said: the last ones are counted.
 fn of_partial(partial: &Partial, sent: usize) -> Meaning {
     let rejected = usize::try_from(partial.rejected).unwrap_or(0).min(sent);
-    let rejection = || Verdict::Rejected(PARTIAL.into());
-    let exceptions = (0..rejected as u32).map(|at| (at, rejection())).collect();
+    let rejection = || Verdict::Unnamed(PARTIAL.into());
+    let positions = (sent - rejected) as u32..sent as u32;
+    let exceptions = positions.map(|at| (at, rejection())).collect();
     Meaning {
         outcome: Outcome {
             verdict: Verdict::Accepted,

@@ -24,7 +24,7 @@ fn answer(status: u16, kind: &'static str, body: &[u8]) -> Answer {
 
 fn of(answer: &Answer) -> (Verdict, usize, bool) {
     let Meaning { outcome, warns } = meaning(answer, 10, WALL_MS);
-    let rejected = Verdict::Rejected("partial_success".into());
+    let rejected = Verdict::Unnamed("partial_success".into());
     assert!(
         outcome
             .exceptions

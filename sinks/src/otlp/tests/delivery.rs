@@ -202,8 +202,8 @@ async fn what_a_collector_rejects_is_counted_and_a_warning_is_said_once() {
     for _ in 0..2 {
         let outcome = deliver(&mut sink, &world, &["a", "b", "c"]).await;
         assert_eq!(outcome.verdict, Verdict::Accepted);
-        let rejected = || Verdict::Rejected("partial_success".into());
-        assert_eq!(outcome.exceptions, [(0, rejected()), (1, rejected())]);
+        let rejected = || Verdict::Unnamed("partial_success".into());
+        assert_eq!(outcome.exceptions, [(1, rejected()), (2, rejected())]);
     }
     assert!(world.messages.take().is_empty());
     for _ in 0..2 {

@@ -9,7 +9,7 @@
 
 use super::*;
 
-/// The fate of each of five records, as one letter: `a`ccepted, `r`ejected, `t`ried again, `h`alved, `d`enied; and the
+/// The fate of each of five records, as one letter: `a`ccepted, `r`ejected, rejected and `u`nnamed, `t`ried again, `h`alved, `d`enied; and the
 /// words of those that are not accepted, once each.
 async fn fates(name: &str, head: &str, body: &str) -> (String, Vec<String>) {
     let texts = ["0", "1", "2", "3", "4"];
@@ -37,6 +37,7 @@ pub(super) fn shown(outcome: &Outcome, records_count: usize) -> (String, Vec<Str
         let (letter, word) = match verdict.unwrap_or(&outcome.verdict) {
             Verdict::Accepted => ('a', None),
             Verdict::Rejected(why) => ('r', Some(why.to_string())),
+            Verdict::Unnamed(why) => ('u', Some(why.to_string())),
             Verdict::Retry { why, answered, .. } => {
                 assert!(answered, "the service has spoken");
                 ('t', Some(why.to_string()))
@@ -288,8 +289,8 @@ async fn axiom_and_openobserve_count_what_failed() {
                 "aaaaa",
                 &[],
             ),
-            ("200 OK", failed, "aaarr", &["failed"]),
-            ("200 OK", r#"{"failed":9}"#, "rrrrr", &["failed"]),
+            ("200 OK", failed, "aaauu", &["failed"]),
+            ("200 OK", r#"{"failed":9}"#, "uuuuu", &["failed"]),
             ("200 OK", "ok", "ttttt", &["malformed"]),
             ("429 Slow", "", "ttttt", &["429"]),
         ],
@@ -307,7 +308,7 @@ async fn axiom_and_openobserve_count_what_failed() {
             (
                 "200 OK",
                 r#"{"code":200,"status":[{"name":"a","successful":1,"failed":1,"error":"Too old data"},{"failed":2}]}"#,
-                "aarrr",
+                "aauuu",
                 &["failed"],
             ),
             ("200 OK", r#"{"code":200}"#, "ttttt", &["malformed"]),
@@ -361,13 +362,13 @@ async fn logzio_says_how_many_lines_it_stored() {
             (
                 "400 Bad",
                 r#"{"malformedLines":2,"successfulLines":3,"oversizedLines":0,"emptyLogLines":0}"#,
-                "aaarr",
+                "aaauu",
                 &["malformed"],
             ),
             (
                 "400 Bad",
                 r#"{"malformedLines":0,"successfulLines":4,"oversizedLines":1,"emptyLogLines":0}"#,
-                "aaaar",
+                "aaaau",
                 &["too_large"],
             ),
             ("400 Bad", "no json", "rrrrr", &["400"]),
@@ -434,13 +435,13 @@ async fn dynatrace_takes_all_with_204_and_a_part_with_200() {
             (
                 "200 OK",
                 r#"{"details":{"code":200,"message":"2 events were not ingested because of timestamp out of correct time range."}}"#,
-                "aaarr",
+                "aaauu",
                 &["too_old"],
             ),
             (
                 "200 OK",
                 r#"{"success":{"code":200,"message":"1 events were not ingested because of timestamp out of correct time range. 2 events were not ingested because of their size."}}"#,
-                "aarrr",
+                "aauuu",
                 &["partial"],
             ),
             (
