@@ -76,6 +76,7 @@ impl Gzip {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_world::noise;
     use std::io::Read as _;
 
     fn unpack(packed: &[u8]) -> Vec<u8> {
@@ -113,15 +114,7 @@ mod tests {
         let budget = Budget::new(64 << 20);
         let mut gzip = Gzip::default();
         let mut packed = Buffer::default();
-        let mut state = 1u64;
-        let noise: Vec<u8> = std::iter::repeat_with(|| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (state >> 56) as u8
-        })
-        .take(100_000)
-        .collect();
+        let noise = noise(100_000);
         for length in [0, 1, 199, 200, 100_000] {
             assert!(
                 !gzip.pack(&noise[..length], &mut packed, &budget),
