@@ -35,6 +35,8 @@ pub struct Canary {
     pub secret: String,
     /// It, among the words that a rule wants near it.
     pub sentence: String,
+    /// One of those words, where it is a number and so need not stand in quotes.
+    pub number_word: Option<&'static str>,
 }
 
 /// Rules that a configuration names, and how to make what they take out.
@@ -54,7 +56,16 @@ impl Aviary {
     pub fn new(random: &mut Random, rules_count: usize) -> Aviary {
         let mut maker = Maker::seeded(random.number());
         let all: Vec<&'static Row> = rows().filter(|row| tells(row, &mut maker)).collect();
-        let rows = (0..rules_count).map(|_| *random.pick(&all)).collect();
+        let numbers: Vec<&Row> = all
+            .iter()
+            .copied()
+            .filter(|row| is_number(row, &mut maker))
+            .collect();
+        let rows = (0..rules_count).map(|turn| match turn % 4 {
+            0 => *random.pick(&numbers),
+            _ => *random.pick(&all),
+        });
+        let rows = rows.collect();
         Aviary { rows, maker }
     }
 
@@ -77,6 +88,7 @@ impl Aviary {
                 taker: Taker::Rule("canary"),
                 sentence: format!("customer {secret} came"),
                 secret,
+                number_word: None,
             };
         }
         let row = *random.pick(&self.rows);
@@ -86,6 +98,7 @@ impl Aviary {
             words => random.pick(words),
         };
         Canary {
+            number_word: is_digits(&made.secret).then_some(word),
             taker: Taker::Rule(row.rule),
             sentence: format!("{word}: {}{}{} ok", made.before, made.secret, made.after),
             secret: made.secret,
@@ -100,6 +113,7 @@ impl Aviary {
             taker: Taker::Key,
             sentence: secret.clone(),
             secret,
+            number_word: None,
         }
     }
 
@@ -123,11 +137,23 @@ fn tells(row: &Row, maker: &mut Maker) -> bool {
     })
 }
 
+fn is_number(row: &Row, maker: &mut Maker) -> bool {
+    (0..4).all(|_| is_digits(&(row.make)(maker).secret))
+}
+
+/// Whether it is a number of JSON as it is.
+fn is_digits(text: &str) -> bool {
+    !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A record that holds a canary: raw JSON. Objects have a member `mark`, which must arrive.
 pub fn record(random: &mut Random, canary: &Canary, mark: &str) -> String {
-    let value = match canary.taker {
-        Taker::Key => under_key(random, canary, mark),
-        Taker::Rule(_) => by_shape(random, canary, mark),
+    let value = match (&canary.taker, canary.number_word) {
+        (Taker::Key, _) => under_key(random, canary, mark),
+        (Taker::Rule(_), Some(word)) if random.below(2) == 0 => {
+            return as_number(random, word, &canary.secret, mark);
+        }
+        (Taker::Rule(_), _) => by_shape(random, canary, mark),
     };
     let raw = value.to_string();
     match random.below(3) {
@@ -170,6 +196,23 @@ fn by_shape(random: &mut Random, canary: &Canary, mark: &str) -> Value {
         }
         18 => json!(json!({ "level": level, "message": text }).to_string()),
         _ => json!({ "mark": mark, "note": text, "said": text }),
+    }
+}
+
+/// Without quotes around it, or as a key. The text is put together by hand: many numbers are larger than 64 bits hold.
+fn as_number(random: &mut Random, word: &str, number: &str, mark: &str) -> String {
+    let member = format!("\"{word}\":{number}");
+    match random.below(9) {
+        0 => format!("{{\"mark\":\"{mark}\",{member}}}"),
+        1 => format!("{{{member},\"{word} too\":-{number},\"mark\":\"{mark}\"}}"),
+        2 => format!("{{\"mark\":\"{mark}\",\"{word}\":[1,{number},{{\"x\": {number} }}]}}"),
+        3 => format!("{{\"mark\":\"{mark}\",\"{word}\":{number}.0}}"),
+        4 => format!("{{\"mark\":\"{mark}\",\"{word}\":{{\"{number}\":1}}}}"),
+        5 => format!("{{\"mark\":\"{mark}\",\"{word} {number}\":{{}}}}"),
+        6 => json!({ "mark": mark, "body": format!("{{{member}}}") }).to_string(),
+        7 => json!({ "mark": mark, "body": json!(format!("[{{{member}}}]")).to_string() })
+            .to_string(),
+        _ => format!("[{{{member}}},{{\"level\":\"warn\",{member}}}]"),
     }
 }
 

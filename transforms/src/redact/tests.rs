@@ -26,6 +26,30 @@ fn text(rules: &str, text: &str) -> String {
     serde_json::from_str(&redacted(&config, &raw)).unwrap()
 }
 
+#[test]
+fn a_whole_number_is_seen_where_it_is_written_as_a_fraction() {
+    assert_eq!(
+        redacted(
+            "rules = ['IdentityNumber-ZA']",
+            r#"{"id number":4401108502085.0,"n":{"id number":4401108502085.05}}"#
+        ),
+        r#"{"id number":"[IdentityNumber-ZA]","n":{"id number":4401108502085.05}}"#
+    );
+}
+
+/// A number may be a key itself, and the word that says so a key on the way to it.
+#[test]
+fn a_key_is_searched_with_the_keys_that_lead_to_it() {
+    let config = "rules = ['Ssn-US']";
+    assert_eq!(
+        redacted(
+            config,
+            r#"{"ssn":{"078051120":{"x":1}},"n":{"078051120":1}}"#
+        ),
+        r#"{"ssn":{"[Ssn-US]":{"x":1}},"n":{"078051120":1}}"#
+    );
+}
+
 const CARDS: &str = "rules = ['CreditCardNumber']";
 
 #[test]

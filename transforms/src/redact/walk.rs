@@ -191,12 +191,8 @@ impl Walker<'_> {
             let escaped = &text[at + 1..key_end - 1];
             let decoded = self.decoded(escaped);
             let key = decoded.as_deref().unwrap_or(escaped);
-            let bare = Place {
-                link: None,
-                ..place
-            };
             if self.may_find(&(at..key_end), place)
-                && let Some(name) = self.text(key, bare)
+                && let Some(name) = self.text(key, place)
             {
                 json::quote_into(&name, edited.instead(at..key_end));
             }
@@ -268,8 +264,11 @@ impl Walker<'_> {
     /// A number whose digits are found becomes a string.
     fn number(&mut self, edited: &mut Edited<'_>, at: usize, place: Place<'_>) -> usize {
         let end = value_end(edited.source, at);
+        // Some writers keep all numbers as fractions.
+        let raw = &edited.source[at..end];
+        let whole = raw.strip_suffix(b".0").unwrap_or(raw);
         if self.may_find(&(at..end), place)
-            && let Some(text) = self.text(&edited.source[at..end], place)
+            && let Some(text) = self.text(whole, place)
         {
             json::quote_into(&text, edited.instead(at..end));
         }
