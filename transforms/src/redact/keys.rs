@@ -1,11 +1,32 @@
 //! Rules for keys of JSON members: `password`, `*_token`, `user.ssn`.
 
+use super::work::looked_at;
+
+/// Longest path of keys that is looked through for each text and each match below it, in bytes. Longer ones, which are
+/// made up, count as if all that is looked for were in them: or else a megabyte of a key would be read again and again.
+const PATH_BYTES_MAX: usize = 1 << 10;
+
 /// A member's key with those of the objects around it.
 #[derive(Debug, Clone, Copy)]
 pub struct Link<'p> {
     pub parent: Option<&'p Link<'p>>,
     /// Decoded.
     pub key: &'p [u8],
+}
+
+impl Link<'_> {
+    /// Whether the keys up to this one are longer together than is looked through.
+    pub fn is_long(&self) -> bool {
+        let (mut left, mut at) = (PATH_BYTES_MAX, Some(self));
+        while let Some(link) = at {
+            match left.checked_sub(link.key.len()) {
+                Some(rest) => left = rest,
+                None => return true,
+            }
+            at = link.parent;
+        }
+        false
+    }
 }
 
 /// Keys as configured: each a path of globs, innermost last. ASCII letters have no case.
@@ -40,8 +61,12 @@ impl Keys {
     pub fn fit(&self, link: &Link<'_>) -> bool {
         self.entries.iter().any(|entry| {
             let mut at = Some(link);
-            entry.iter().rev().all(|glob| {
-                let fits = at.is_some_and(|link| glob_fits(glob, link.key));
+            entry.iter().rev().enumerate().all(|(step, glob)| {
+                // One's own key is read once, those around it for every member.
+                let fits = |link: &Link<'_>| {
+                    (step > 0 && link.key.len() > PATH_BYTES_MAX) || glob_fits(glob, link.key)
+                };
+                let fits = at.is_some_and(fits);
                 at = at.and_then(|link| link.parent);
                 fits
             })
@@ -118,6 +143,7 @@ fn as_pattern(glob: &[u8]) -> String {
 pub fn glob_fits(glob: &[u8], name: &[u8]) -> bool {
     let (mut g, mut n) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
+    looked_at(name.len());
     while n < name.len() {
         if glob.get(g) == Some(&b'*') {
             retry = Some((g, n));

@@ -36,6 +36,11 @@ mod validate;
 mod walk;
 mod window;
 mod words;
+#[cfg(test)]
+#[path = "tests/work.rs"]
+mod work;
+#[cfg(not(test))]
+mod work;
 
 use regex_automata::meta::BuildError;
 use tapline_core::batch::{Batch, Slice};
@@ -226,6 +231,7 @@ fn redact(reader: &Reader<'_>) -> Option<Redact> {
             keys: Keys::default(),
             takes: Takes::Secrets,
             words: rule.words,
+            apart: rule.apart,
         });
     }
     // What goes by its key is looked for behind what has a shape of its own, which gives the better label.
@@ -391,6 +397,7 @@ fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Vec<Active> {
             keys: Keys::default(),
             takes: Takes::All,
             words: &[],
+            apart: false,
         });
     }
     rules

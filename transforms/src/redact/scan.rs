@@ -12,10 +12,11 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind};
 
 use super::action::{Action, is_continuation, is_replacement};
-use super::gate::{Gate, Span, Suspects};
+use super::gate::{Gate, Span, Suspects, Wants};
 use super::keys::{Keys, Link};
 use super::validate::{Check, Found, Verdict};
 use super::words::Words;
+use super::work::{looked_at, searched};
 use tapline_core::json;
 
 /// Largest compiled form of one regex, in bytes.
@@ -50,6 +51,8 @@ pub struct Active {
     pub takes: Takes,
     /// Words of which one must stand near a match; none: it needs none.
     pub words: &'static [&'static str],
+    /// Whether it takes a match only as a whole, and only where no letter, digit or `_` stands beside it.
+    pub apart: bool,
 }
 
 /// Which values of its keys a rule takes.
@@ -113,6 +116,18 @@ impl Pattern {
     }
 }
 
+impl Active {
+    /// What the gate looks for.
+    fn wants(&self) -> Wants {
+        let mut patterns = vec![self.regex.source.to_string()];
+        patterns.extend(self.keys.traces());
+        Wants {
+            patterns,
+            apart: self.apart,
+        }
+    }
+}
+
 /// All rules.
 pub struct Scanner {
     rules: Vec<Active>,
@@ -123,9 +138,6 @@ pub struct Scanner {
     suspects: Suspects,
     /// Made with the gate. Without it every suspect is searched for.
     words: Option<Words>,
-    /// Bytes that were looked at, as far as tests want to know: by the gate, by searches, by checks.
-    #[cfg(test)]
-    work: std::cell::Cell<usize>,
 }
 
 /// Compiles one regex: ASCII classes, bytes.
@@ -180,23 +192,8 @@ impl Scanner {
             allow,
             anchored: OnceCell::new(),
             words: None,
-            #[cfg(test)]
-            work: std::cell::Cell::new(0),
         }
     }
-
-    #[cfg(test)]
-    pub fn work(&self) -> usize {
-        self.work.get()
-    }
-
-    #[cfg(test)]
-    fn worked(&self, bytes: usize) {
-        self.work.set(self.work.get() + bytes);
-    }
-
-    #[cfg(not(test))]
-    fn worked(&self, _: usize) {}
 
     /// Suspects all rules of every text.
     #[cfg(any(test, feature = "test-util"))]
@@ -217,11 +214,7 @@ impl Scanner {
     /// Makes what was left for later.
     pub fn prepare(&mut self) {
         if self.gate.get().is_none() {
-            self.gate = OnceCell::from(Gate::new(self.rules.iter().map(|rule| {
-                let mut patterns = vec![rule.regex.source.to_string()];
-                patterns.extend(rule.keys.traces());
-                patterns
-            })));
+            self.gate = OnceCell::from(Gate::new(self.rules.iter().map(Active::wants)));
             self.words = Words::new(&self.rules).ok();
         }
         self.anchored();
@@ -248,7 +241,7 @@ impl Scanner {
     /// Adds the rules to the suspects that may find something in a text or, where it is JSON without escapes, inside
     /// it; tells whether there are any.
     pub fn suspect(&mut self, text: &[u8]) -> bool {
-        self.worked(text.len());
+        looked_at(text.len());
         self.prepare();
         if let Some(gate) = self.gate.get() {
             gate.note(text, &mut self.suspects);
@@ -322,14 +315,18 @@ impl Scanner {
             push(0..text.len());
             return;
         };
-        while let Some(next) = regex.find(Input::new(text).range(at..)) {
+        loop {
+            searched(&active.regex.source, text, at);
+            let Some(next) = regex.find(Input::new(text).range(at..)) else {
+                return;
+            };
             let cost = next.len() + WORK_EACH;
             if work < cost {
                 push(widen(text, next.start()..text.len()));
                 return;
             }
             work -= cost;
-            self.worked(cost);
+            looked_at(cost);
             let caught = Found {
                 text,
                 range: next.range(),
@@ -403,6 +400,7 @@ pub fn keyed(
         keys,
         takes,
         words: &[],
+        apart: false,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::keys::Link;
+use super::work::looked_at;
 
 /// How far from a match a word may stand that says what it is, in bytes.
 pub const NEAR_BYTES: usize = 32;
@@ -67,6 +68,9 @@ impl<'t> Found<'t> {
     }
 
     fn is_in_path(&self, word: &[u8]) -> bool {
+        if self.path.is_some_and(Link::is_long) {
+            return true;
+        }
         let mut link = self.path;
         while let Some(member) = link {
             let whole = 0..member.key.len();
@@ -131,6 +135,7 @@ fn holds_word(text: &[u8], first: Range<usize>, last: Range<usize>, word: &[u8])
     let Some(letter) = word.first() else {
         return false;
     };
+    looked_at(first.len());
     first.into_iter().any(|start| {
         text[start].to_ascii_lowercase() == *letter
             && word_end(&text[..last.end], start, word).is_some_and(|end| {

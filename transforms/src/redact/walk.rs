@@ -10,6 +10,7 @@ use super::action::{self, Action, Hasher, is_continuation};
 use super::gate::Span;
 use super::keys::Link;
 use super::scan::{Match, Scanner};
+use super::work::looked_at;
 
 /// Deepest nesting that is walked. What lies deeper is searched as one text, and goes as a whole if that finds anything.
 const DEPTH_MAX: usize = 64;
@@ -414,11 +415,14 @@ impl Walker<'_> {
         let (mut at, mut from, mut next) = (0, 0, 0);
         while let Some(segment) = next_segment(text, from, &mut tries) {
             // A match that begins before the JSON and reaches into it, or the other way round: all of it is text.
-            let crossing = found.iter().any(|found| {
-                let apart = found.end <= segment.start || segment.end <= found.start;
-                let inside = segment.start <= found.start && found.end <= segment.end;
-                !apart && !inside
-            });
+            let first = found.partition_point(|found| found.end <= segment.start);
+            let behind = found.partition_point(|found| found.start < segment.end);
+            let meeting = found.get(first..behind).unwrap_or_default();
+            looked_at(meeting.len());
+            let crossing = meeting
+                .first()
+                .is_some_and(|found| found.start < segment.start)
+                || meeting.last().is_some_and(|found| found.end > segment.end);
             from = segment.end;
             if crossing {
                 continue;

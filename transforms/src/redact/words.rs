@@ -10,6 +10,7 @@ use super::gate::Suspects;
 use super::keys::Link;
 use super::scan::Active;
 use super::validate::is_separator;
+use super::work::looked_at;
 
 /// The words of all rules.
 pub struct Words {
@@ -65,6 +66,9 @@ impl Words {
         if !suspects.meets(&self.wanting) {
             return;
         }
+        if path.is_some_and(Link::is_long) {
+            return;
+        }
         self.plain.clear();
         add_plain(text, &mut self.plain);
         let mut link = path;
@@ -73,6 +77,7 @@ impl Words {
             add_plain(member.key, &mut self.plain);
             link = member.parent;
         }
+        looked_at(self.plain.len());
         self.named.clear();
         for found in self.finder.find_overlapping_iter(&self.plain) {
             for rule in &self.rules[found.pattern().as_usize()] {

@@ -6,6 +6,7 @@ use super::numbers::{NUMBER, number, stands_apart};
 use super::{Rule, crypto, rule};
 use crate::redact::keys::Link;
 use crate::redact::validate::{Found, Verdict, before, behind};
+use crate::redact::work::looked_at;
 
 /// Two capitals, two digits, and 11 to 30 characters in groups or not.
 const IBAN: &str = "[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}";
@@ -259,7 +260,11 @@ fn is_span(found: &Found<'_>, digits: std::ops::Range<usize>) -> bool {
         })
     };
     let start = digits.start.saturating_sub(SPAN_NAME_BYTES);
-    let keyed = |link: &Link<'_>| digits.start == 0 && named(link.key);
+    let keyed = |link: &Link<'_>| {
+        let asked = digits.start == 0 && !link.is_long();
+        looked_at(if asked { link.key.len() } else { 0 });
+        asked && named(link.key)
+    };
     digits.len() == 16 && (named(&found.text[start..digits.start]) || found.path.is_some_and(keyed))
 }
 

@@ -3,37 +3,37 @@
 use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::super::gate::{Gate, Suspects};
+use super::super::gate::{Gate, Suspects, Wants};
 use super::super::keys::Keys;
 use super::super::scan;
 use super::*;
 
 /// Numbers from a seed: xorshift64*.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Random {
+    pub fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         (self.next() >> 11) as usize % bound.max(1)
     }
 
-    fn one_of<'t, T>(&mut self, items: &'t [T]) -> &'t T {
+    pub fn one_of<'t, T>(&mut self, items: &'t [T]) -> &'t T {
         &items[self.below(items.len())]
     }
 }
 
 /// Appends a text that a pattern matches, but for what it asks of the text around.
-fn generate(hir: &Hir, random: &mut Random, out: &mut Vec<u8>) {
+pub fn generate(hir: &Hir, random: &mut Random, out: &mut Vec<u8>) {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => out.extend_from_slice(&literal.0),
@@ -59,7 +59,7 @@ fn generate(hir: &Hir, random: &mut Random, out: &mut Vec<u8>) {
     }
 }
 
-fn parsed(pattern: &str) -> Hir {
+pub fn parsed(pattern: &str) -> Hir {
     let config = syntax::Config::new().unicode(false).utf8(false);
     syntax::parse_with(pattern, &config).unwrap()
 }
@@ -88,11 +88,12 @@ fn noise(random: &mut Random, out: &mut Vec<u8>, most: usize) {
     }
 }
 
-/// All that the gate is asked for: of each built-in rule its pattern, and that of its keys.
+/// All that the gate is asked for: of each built-in rule its pattern with its borders, and that of its keys.
 fn built_in() -> Vec<(String, String)> {
-    let patterns = RULES
-        .iter()
-        .map(|rule| (rule.id.to_owned(), rule.pattern.to_owned()));
+    let patterns = RULES.iter().map(|rule| {
+        let wants = wants(rule.pattern, rule.apart);
+        (rule.id.to_owned(), wants.bordered().remove(0))
+    });
     let keyed = RULES
         .iter()
         .filter(|rule| !rule.keys.is_empty())
@@ -102,6 +103,13 @@ fn built_in() -> Vec<(String, String)> {
             (format!("{}, keys", rule.id), keys.pattern())
         });
     patterns.chain(keyed).collect()
+}
+
+fn wants(pattern: &str, apart: bool) -> Wants {
+    Wants {
+        patterns: vec![pattern.to_owned()],
+        apart,
+    }
 }
 
 /// Patterns that a configuration may have, hard ones among them: borders, empty parts, any bytes, Unicode.
@@ -131,7 +139,7 @@ fn what_fits_a_pattern_opens_the_gate() {
             .iter()
             .map(|regex| ((*regex).to_owned(), (*regex).to_owned())),
     );
-    let gate = Gate::new(patterns.iter().map(|(_, pattern)| vec![pattern.clone()]));
+    let gate = Gate::new(patterns.iter().map(|(_, pattern)| wants(pattern, false)));
     let parsed: Vec<Hir> = patterns
         .iter()
         .map(|(_, pattern)| parsed(pattern))
@@ -162,7 +170,7 @@ fn what_fits_a_pattern_opens_the_gate() {
 #[test]
 fn a_match_is_seen_wherever_it_stands() {
     let patterns = built_in();
-    let gate = Gate::new(patterns.iter().map(|(_, pattern)| vec![pattern.clone()]));
+    let gate = Gate::new(patterns.iter().map(|(_, pattern)| wants(pattern, false)));
     for (rule, (id, pattern)) in patterns.iter().enumerate() {
         let mut fits = Vec::new();
         generate(&parsed(pattern), &mut Random::new(rule as u64), &mut fits);
