@@ -19,17 +19,16 @@ pub(super) fn not_understood() -> Verdict {
 }
 
 /// Whether an answer is a page for people: a sign-in page or that of a filter in between. No service answers records
-/// with one, and its status says nothing about them.
+/// with one, and its status says nothing about them. The type alone does not tell: small servers call any text HTML.
 pub(super) fn is_page(answer: &Answer) -> bool {
     let begins = |text: &[u8], with: &str| {
         let begin = text.get(..with.len());
         begin.is_some_and(|begin| begin.eq_ignore_ascii_case(with.as_bytes()))
     };
-    let kind = answer.headers.get(CONTENT_TYPE);
     let body = answer.body.trim_ascii_start();
-    kind.is_some_and(|kind| begins(kind.as_bytes(), "text/html"))
-        || begins(body, "<!doctype html")
-        || begins(body, "<html")
+    let kind = answer.headers.get(CONTENT_TYPE);
+    let of_html = kind.is_some_and(|kind| begins(kind.as_bytes(), "text/html"));
+    (of_html && begins(body, "<")) || begins(body, "<!doctype html") || begins(body, "<html")
 }
 
 /// The verdict of one record that the service wants to see again.

@@ -30,10 +30,10 @@ impl Gzip {
         plain.len() >= WORTH_BYTES_MIN && self.pack_within(plain, packed, budget, plain.len())
     }
 
-    /// Compresses a body even where that makes it larger: somebody was promised gzip.
-    pub fn pack_always(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) {
-        let packs = self.pack_within(plain, packed, budget, usize::MAX);
-        debug_assert!(packs, "a buffer that may grow takes every body");
+    /// Compresses a body even where that makes it larger: somebody was promised gzip. Says whether it did, which a
+    /// buffer that may grow leaves in no doubt; without it `packed` means nothing.
+    pub fn pack_always(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) -> bool {
+        self.pack_within(plain, packed, budget, usize::MAX)
     }
 
     /// Compresses into less than `bytes_max` bytes. Says whether that was enough.

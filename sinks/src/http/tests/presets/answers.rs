@@ -559,7 +559,7 @@ async fn a_page_for_people_is_no_success_of_any_service() {
         ("200 OK\r\ncontent-type: text/html", page),
         (
             "202 OK\r\ncontent-type: Text/HTML; charset=utf-8",
-            "sign in",
+            "<!-- portal --><body>sign in",
         ),
         ("200 OK", "\n <!DOCTYPE html><title>blocked</title>"),
     ];
@@ -569,5 +569,14 @@ async fn a_page_for_people_is_no_success_of_any_service() {
             assert_eq!(letters, "ttttt", "{name}: {head} {body}");
             assert_eq!(words, ["malformed"], "{name}: {head} {body}");
         }
+    }
+    // Small servers call any text HTML unless they are told otherwise.
+    for (name, body) in [
+        ("datadog", "ok"),
+        ("loki", ""),
+        ("splunk_hec", "{\"code\":0}"),
+    ] {
+        let (letters, _) = fates(name, "200 OK\r\ncontent-type: text/html", body).await;
+        assert_eq!(letters, "aaaaa", "{name}: {body}");
     }
 }
