@@ -454,20 +454,30 @@ impl Delivery {
         let counts = &self.port.counts;
         subtract(&counts.in_flight, split.accepted);
         add(&counts.delivered, split.accepted);
-        for (reason, positions) in &split.rejected {
+        let reasons = split.rejected.iter().map(|(reason, _)| reason);
+        for reason in reasons.chain(split.unnamed.iter().map(|(reason, _)| reason)) {
             if counts.is_new_rejection(reason) && !self.port.observes {
                 self.log_refused(reason);
             }
+        }
+        for (reason, positions) in &split.rejected {
             match records {
                 Some(records) => {
                     let refused = records.subset(positions.iter().copied());
                     self.port.reject(&refused, reason, attempts);
                 }
-                None => {
-                    subtract(&counts.in_flight, positions.len() as u64);
-                    counts.rejected(reason, positions.len() as u64);
-                }
+                None => self.port.count_rejected(reason, positions.len() as u64),
             }
+        }
+        for (reason, count) in &split.unnamed {
+            self.port.count_rejected(reason, *count);
+        }
+        if let (Some((reason, _)), Some(records)) = (split.unnamed.first(), records)
+            && self.port.has_dead_letter()
+        {
+            // Any of them may be missing. Rather one twice than one nowhere.
+            let taken = records.subset(split.taken.iter().copied());
+            self.port.make_over(&taken, reason, attempts);
         }
         if split.is_answer() {
             self.port.breaker.borrow_mut().success();
@@ -528,7 +538,7 @@ impl Delivery {
         let (mut tried, mut partial) = (attempt.tried, attempt.partial);
         if whole {
             tried += counted(retry, was_open);
-        } else if split.rejected.is_empty() {
+        } else if !split.has_rejected() {
             // It takes what it can and wants a pause; one that stopped at a bad record does not.
             partial += 1;
         }

@@ -381,12 +381,18 @@ impl Port {
 
     /// Counts travelling records as refused for good; the dead letter sink takes them over.
     pub fn reject(&self, records: &Selection, reason: &str, attempts: u32) {
-        subtract(&self.counts.in_flight, records.len() as u64);
-        self.counts.rejected(reason, records.len() as u64);
+        self.count_rejected(reason, records.len() as u64);
         self.make_over(records, reason, attempts);
     }
 
-    fn make_over(&self, records: &Selection, reason: &str, attempts: u32) {
+    /// Counts travelling records as refused for good.
+    pub(crate) fn count_rejected(&self, reason: &str, count: u64) {
+        subtract(&self.counts.in_flight, count);
+        self.counts.rejected(reason, count);
+    }
+
+    /// Hands records to the dead letter sink, where there is one.
+    pub(crate) fn make_over(&self, records: &Selection, reason: &str, attempts: u32) {
         let Some(heir) = self.dead_letter.get() else {
             return;
         };

@@ -93,11 +93,12 @@ impl Selection {
 
     /// Adds the records of another selection behind those of this one.
     pub fn append(&mut self, other: &Selection) {
-        for (parcel, position) in &other.order {
-            let batch = &other.parcels[*parcel as usize];
-            let index = self.index_of(batch);
-            self.order.push((index, *position));
-        }
+        // A batch is looked up once, and not again for each of its records.
+        let known = other.parcels.iter().map(|batch| self.index_of(batch));
+        let places: Vec<u32> = known.collect();
+        let order = other.order.iter();
+        self.order
+            .extend(order.map(|(parcel, position)| (places[*parcel as usize], *position)));
     }
 
     /// The batches, each with the positions of those of its records that are selected.
@@ -171,6 +172,9 @@ pub enum Verdict {
     Accepted,
     /// The destination refused it for good. The word stands in the ledger: a status, an error code.
     Rejected(Cow<'static, str>),
+    /// The destination refused one for good and does not say which: this one, or any other that counts as accepted. As
+    /// many records have this verdict as were refused; the word is as above.
+    Unnamed(Cow<'static, str>),
     /// Worth another attempt, not before `after` where the destination asked for that.
     Retry {
         /// What went wrong, a word or two; never a body, a header value or a URL.

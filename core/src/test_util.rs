@@ -1,10 +1,12 @@
 //! Makers of records and batches, a virtual world and scripted sinks, for tests.
 
 mod growing_sink;
+mod made;
 mod scripted_sink;
 mod virtual_world;
 
 pub use growing_sink::{GrowingSink, HELD_BYTES};
+pub use made::{StillWorld, sink, transform};
 pub use scripted_sink::{Answer, ScriptedSink, Seen};
 pub use virtual_world::{START_MS, VirtualWorld};
 
@@ -19,6 +21,9 @@ use crate::level::Level;
 
 /// The instance id of made batches.
 pub const INSTANCE: [u8; 32] = *b"0123456789abcdef0123456789abcdef";
+
+/// When made batches arrived: the time of their records.
+const ARRIVED_MS: i64 = 1_773_480_413_589;
 
 /// A batch of function records with these texts, in a budget of its own.
 pub fn batch(texts: &[&str]) -> Batch {
@@ -56,7 +61,7 @@ pub fn batch_of(budget: &Budget, rows: &[(&str, &str, Option<Level>)]) -> Batch 
     }
     let charge = budget.charge_over(bytes.capacity());
     let (body, _) = Body::new(bytes, charge);
-    let mut batch = Batch::new(Arc::new(body), INSTANCE, 1_773_480_413_589);
+    let mut batch = Batch::new(Arc::new(body), INSTANCE, ARRIVED_MS);
     for (sequence, (kind, value, name, level)) in ranges.into_iter().enumerate() {
         batch.push(Record {
             sequence: sequence as u64,

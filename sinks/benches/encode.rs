@@ -31,14 +31,11 @@ use prost::Message as _;
 use sha2::Digest as _;
 use tapline_core::batch::Lane;
 use tapline_core::budget::Budget;
-use tapline_core::config::{self, Document, Reader};
-use tapline_core::expr::Names;
 use tapline_core::facts::Facts;
 use tapline_core::json;
 use tapline_core::level::Level;
-use tapline_core::registry::Build;
 use tapline_core::sink::{Call, Parcel, Selection, Sink, Verdict};
-use tapline_core::test_util;
+use tapline_core::test_util::{self, StillWorld};
 use tapline_core::world::{Boxed, Instant, Stream, World};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -156,52 +153,33 @@ impl AsyncWrite for Sent {
 
 impl World for Nowhere {
     fn now(&self) -> Instant {
-        Instant(0)
+        StillWorld.now()
     }
     fn wall_ms(&self) -> i64 {
-        // That of the made records.
-        1_773_480_413_589
+        StillWorld.wall_ms()
     }
-    fn sleep_until(&self, _: Instant) -> Boxed<'static, ()> {
-        Box::pin(std::future::pending())
+    fn sleep_until(&self, at: Instant) -> Boxed<'static, ()> {
+        StillWorld.sleep_until(at)
     }
     fn random(&self) -> u64 {
-        4
+        StillWorld.random()
     }
     fn variable(&self, name: &str) -> Option<String> {
-        name.starts_with("AWS_")
-            .then(|| "credential".to_owned())
-            .filter(|_| name.ends_with("_KEY_ID") || name.ends_with("ACCESS_KEY"))
+        StillWorld.variable(name)
     }
-    fn connect(&self, _: &str, _: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>> {
-        let stream = self.written.clone().map(|all| {
-            Box::new(Sent {
-                all,
-                own: Vec::new(),
-            }) as Box<dyn Stream>
-        });
-        let refused = io::ErrorKind::ConnectionRefused;
-        Box::pin(std::future::ready(stream.ok_or_else(|| refused.into())))
+    fn connect(&self, host: &str, port: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>> {
+        let Some(all) = self.written.clone() else {
+            return StillWorld.connect(host, port);
+        };
+        let own = Vec::new();
+        let stream: Box<dyn Stream> = Box::new(Sent { all, own });
+        Box::pin(std::future::ready(Ok(stream)))
     }
     fn log(&self, _: Level, _: &str) {}
 }
 
 fn sink(row: &Row) -> Box<dyn Sink> {
-    let mut kinds = tapline_sinks::kinds().iter();
-    let kind = kinds.find(|kind| kind.name == row.kind);
-    let kind = kind.expect("every kind is listed");
-    let context = config::Context::new(&|_| None);
-    let document = Document::parse(&context, "bench.toml", row.config.as_bytes());
-    let document = document.expect("the table is TOML");
-    let reader = Reader::root(&context, &document, kind.fields);
-    let facts = Facts::default();
-    let build = Build {
-        names: Names { env: &[] },
-        facts: &facts,
-        memory: 32 << 20,
-    };
-    let sink = kind.build.expect("every kind is in a bench's build")(&reader, &build);
-    sink.expect("the table is right")
+    test_util::sink(tapline_sinks::kinds(), row.kind, row.config)
 }
 
 /// One call. The connection fails, so that all records are to be tried again.

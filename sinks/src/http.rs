@@ -9,12 +9,12 @@
 //! Guarantee: at least once. An attempt whose answer was lost is repeated; the batch id and, in JSON, the ids of the
 //! records tell.
 //!
-//! - 2xx: accepted, whatever the body says; a preset reads the body.
+//! - 2xx: accepted, whatever the body says; a preset reads the body, and takes no page for people for a success.
 //! - 429, 408, 425, 5xx but for 501 and 505: tried again, not before `Retry-After` (seconds or a date).
 //! - 413: sent again in two halves; one record alone is rejected.
 //! - 401, 403, 404, 407: said once, loudly; the records are kept and tried again every few minutes.
 //! - other statuses, redirects too: rejected, with the status as reason. With `auth.sigv4` the error code decides
-//!   first: throttling that comes as 400 is tried again, and refused credentials or permissions are denied like 403.
+//!   first and is the reason: throttling that comes as 400 is tried again, and refused credentials or permissions are denied like 403.
 //! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again; a certificate that is not
 //!   trusted or a proxy that lets nobody in: as 403.
 //!
@@ -311,7 +311,7 @@ impl Http {
     }
 
     /// What became of the records: with a preset the service's own words count, unless AWS refused the request as a
-    /// whole.
+    /// whole, or somebody else answered.
     fn judge(
         &mut self,
         answer: &Answer,
@@ -320,9 +320,12 @@ impl Http {
         world: &dyn World,
     ) -> Outcome {
         let verdict = self.verdict(answer, world);
-        let of_aws = self.signed.is_some() && !answer.status.is_success();
+        let success = answer.status.is_success();
         let judge = match &self.service {
-            Some(service) if !of_aws => service.judge(),
+            Some(_) if success && answer::is_page(answer) => {
+                return service::outcome(records, encoded, |_| answer::not_understood().into());
+            }
+            Some(service) if success || self.signed.is_none() => service.judge(),
             _ => return service::outcome(records, encoded, |_| verdict.into()),
         };
         let wall_ms = world.wall_ms();
@@ -352,6 +355,9 @@ impl Http {
                 &fault,
                 "there is no such resource in this account and region",
             ),
+            Remedy::Refused if matches!(verdict, Verdict::Rejected(_)) => {
+                Verdict::Rejected(fault.reason().into())
+            }
             Remedy::Refused => verdict,
         }
     }

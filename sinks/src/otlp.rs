@@ -7,7 +7,8 @@
 //! Guarantee: at least once. An attempt whose answer was lost is repeated; the attribute `log.record.uid` is the same
 //! on every attempt.
 //!
-//! - 2xx: accepted, but for as many as `partial_success` says were rejected.
+//! - 2xx with the protocol's message: accepted, but for as many as `partial_success` says were rejected.
+//! - 2xx without it, or with a body that breaks off: tried again.
 //! - 429, 502, 503, 504: tried again, not before `Retry-After` (seconds or a date).
 //! - 413: sent again in two halves; one record alone is rejected.
 //! - 401, 403, 404: denied, and the records are kept: they speak of credentials and of the address.

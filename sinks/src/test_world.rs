@@ -115,6 +115,18 @@ impl World for TestWorld {
     }
 }
 
+/// Bytes that no compressor makes smaller, the same each time.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
 /// A selection of function records with these texts.
 pub(crate) fn selection(texts: &[&str]) -> Selection {
     select(test_util::batch(texts))

@@ -18,5 +18,7 @@ impl Zstd {
     }
 
     /// Is never asked to.
-    pub fn pack_always(&mut self, _: &[u8], _: &mut Buffer, _: &Budget) {}
+    pub fn pack_always(&mut self, _: &[u8], _: &mut Buffer, _: &Budget) -> bool {
+        false
+    }
 }

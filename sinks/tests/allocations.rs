@@ -4,52 +4,20 @@
 //! compression, which holds one state.
 
 use std::alloc::System;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tapline_core::batch::Lane;
 use tapline_core::budget::Budget;
-use tapline_core::config::{Context, Document, Reader};
-use tapline_core::expr::Names;
 use tapline_core::facts::Facts;
 use tapline_core::level::Level;
-use tapline_core::registry::Build;
 use tapline_core::sink::{Call, Parcel, Selection, Sink, Verdict};
-use tapline_core::test_util;
-use tapline_core::world::{Boxed, Instant, Stream, World};
+use tapline_core::test_util::{self, StillWorld};
+use tapline_core::world::World as _;
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-struct Nowhere;
-
-impl World for Nowhere {
-    fn now(&self) -> Instant {
-        Instant(0)
-    }
-    fn wall_ms(&self) -> i64 {
-        // That of the made records.
-        1_773_480_413_589
-    }
-    fn sleep_until(&self, _: Instant) -> Boxed<'static, ()> {
-        Box::pin(std::future::pending())
-    }
-    fn random(&self) -> u64 {
-        4
-    }
-    fn variable(&self, name: &str) -> Option<String> {
-        let credentials = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-        credentials.contains(&name).then(|| "credential".to_owned())
-    }
-    fn connect(&self, _: &str, _: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>> {
-        Box::pin(std::future::ready(Err(
-            io::ErrorKind::ConnectionRefused.into()
-        )))
-    }
-    fn log(&self, _: Level, _: &str) {}
-}
 
 /// Text as each runtime writes it, JSON as a value and in text, nested, without a message, and a platform event.
 const RECORDS: [(&str, &str, Option<Level>); 6] = [
@@ -77,21 +45,6 @@ const RECORDS: [(&str, &str, Option<Level>); 6] = [
     ),
 ];
 
-fn sink(kind: &str, text: &str) -> Box<dyn Sink> {
-    let mut kinds = tapline_sinks::kinds().iter();
-    let kind = kinds.find(|known| known.name == kind).expect("it is there");
-    let context = Context::new(&|_| None);
-    let document = Document::parse(&context, "t.toml", text.as_bytes()).expect("it is TOML");
-    let reader = Reader::root(&context, &document, kind.fields);
-    let facts = Facts::default();
-    let build = Build {
-        names: Names { env: &[] },
-        facts: &facts,
-        memory: 32 << 20,
-    };
-    kind.build.expect("it is built")(&reader, &build).expect("the table is sound")
-}
-
 fn selection(budget: &Budget, records: usize) -> Selection {
     let rows: Vec<_> = RECORDS.iter().copied().cycle().take(records).collect();
     let batch = test_util::batch_of(budget, &rows);
@@ -106,9 +59,9 @@ fn selection(budget: &Budget, records: usize) -> Selection {
 fn deliver(sink: &mut dyn Sink, records: &Selection, budget: &Budget) {
     let facts = Facts::default();
     let call = Call {
-        world: &Nowhere,
+        world: &StillWorld,
         budget,
-        deadline: Nowhere.now() + Duration::from_secs(1),
+        deadline: StillWorld.now() + Duration::from_secs(1),
         batch_id: "0123456789abcdef0123456789abcdef-0-6",
         facts: &facts,
     };
@@ -128,7 +81,7 @@ fn deliver(sink: &mut dyn Sink, records: &Selection, budget: &Budget) {
 /// Allocations and growths of one call, after one that filled what is kept.
 fn allocations(kind: &str, config: &str, records: usize) -> usize {
     let budget = Budget::new(256 << 20);
-    let mut sink = sink(kind, config);
+    let mut sink = test_util::sink(tapline_sinks::kinds(), kind, config);
     let records = selection(&budget, records);
     deliver(&mut *sink, &records, &budget);
     let region = Region::new(GLOBAL);

@@ -1,72 +1,28 @@
 //! An unchanged record costs no allocation, whatever form it has.
 
 use std::alloc::System;
-use std::io;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tapline_core::batch::Batch;
 use tapline_core::budget::Budget;
-use tapline_core::config::{Context as Loading, Document, Reader, Scope};
-use tapline_core::expr::Names;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
 use tapline_core::ledger::Ledger;
 use tapline_core::level::Level;
 use tapline_core::platform::PlatformEvent;
 use tapline_core::port::Identity;
-use tapline_core::registry::Build;
-use tapline_core::test_util;
+use tapline_core::test_util::{self, StillWorld};
 use tapline_core::transform::{Context, Transform};
 use tapline_core::view::Scratch;
-use tapline_core::world::{Boxed, Instant, Stream, World};
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-struct Nowhere;
-
-impl World for Nowhere {
-    fn now(&self) -> Instant {
-        Instant(0)
-    }
-    fn wall_ms(&self) -> i64 {
-        0
-    }
-    fn sleep_until(&self, _: Instant) -> Boxed<'static, ()> {
-        Box::pin(std::future::ready(()))
-    }
-    fn random(&self) -> u64 {
-        4
-    }
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-    fn connect(&self, _: &str, _: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>> {
-        Box::pin(std::future::ready(Err(
-            io::ErrorKind::ConnectionRefused.into()
-        )))
-    }
-    fn log(&self, _: Level, _: &str) {}
-}
-
 fn made(kind: &str, config: &str) -> Box<dyn Transform> {
-    let kind = tapline_transforms::kinds()
-        .iter()
-        .find(|row| row.name == kind)
-        .expect("the kind is in the table");
     let key = "0123456789abcdef0123456789abcdef";
     let environment = |name: &str| (name == "PII_KEY").then(|| key.to_owned());
-    let loading = Loading::new(&environment);
-    let document = Document::parse(&loading, "t.toml", config.as_bytes()).expect("it is TOML");
-    let reader =
-        Reader::root(&loading, &document, kind.fields).with_scope(Scope::Redact, "transform `t`");
-    let facts = Facts::default();
-    let build = Build {
-        names: Names { env: &[] },
-        facts: &facts,
-        memory: 16 << 20,
-    };
-    kind.build.expect("all features are on")(&reader, &build).expect("the table is sound")
+    let (kinds, facts) = (tapline_transforms::kinds(), Facts::default());
+    test_util::transform(kinds, kind, config, &environment, &facts)
 }
 
 const RECORDS: [&str; 7] = [
@@ -88,7 +44,7 @@ fn allocations(kind: &str, config: &str) -> usize {
     let (facts, invocations) = (Facts::default(), Invocations::default());
     let (ledger, scratch) = (Ledger::default(), Scratch::default());
     let context = Context {
-        world: &Nowhere,
+        world: &StillWorld,
         facts: &facts,
         invocations: &invocations,
         identity: &identity,
@@ -184,7 +140,7 @@ fn holding_costs_stores_and_nothing_for_a_record() {
     let facts = Facts::default();
     let (ledger, scratch) = (Ledger::default(), Scratch::default());
     let context = Context {
-        world: &Nowhere,
+        world: &StillWorld,
         facts: &facts,
         invocations: &invocations,
         identity: &identity,

@@ -19,6 +19,10 @@ pub(super) struct Retry {
 pub(super) struct Split {
     pub accepted: u64,
     pub rejected: Vec<(String, Vec<usize>)>,
+    /// How many of `taken` were refused, by reason.
+    pub unnamed: Vec<(String, u64)>,
+    /// Where some were refused that nobody named: those, and those that count as accepted.
+    pub taken: Vec<usize>,
     pub too_large: Vec<usize>,
     pub held: Vec<usize>,
     pub retry: Option<Retry>,
@@ -39,10 +43,18 @@ pub(super) fn split(count: usize, outcome: &Outcome) -> Split {
             *fate = Some(verdict);
         }
     }
+    let of = |position: usize| {
+        let own = fates.get(position).copied().flatten();
+        own.unwrap_or(&outcome.verdict)
+    };
     let mut split = Split::default();
     for position in 0..count {
-        let verdict = fates.get(position).copied().flatten();
-        split.add(position, verdict.unwrap_or(&outcome.verdict));
+        split.add(position, of(position));
+    }
+    if !split.unnamed.is_empty() {
+        let taken =
+            |position: &usize| matches!(of(*position), Verdict::Accepted | Verdict::Unnamed(_));
+        split.taken = (0..count).filter(taken).collect();
     }
     split
 }
@@ -50,7 +62,12 @@ pub(super) fn split(count: usize, outcome: &Outcome) -> Split {
 impl Split {
     /// The destination worked: it took or refused something.
     pub fn is_answer(&self) -> bool {
-        self.accepted > 0 || !self.rejected.is_empty() || !self.too_large.is_empty()
+        self.accepted > 0 || self.has_rejected() || !self.too_large.is_empty()
+    }
+
+    /// Something was refused for good.
+    pub fn has_rejected(&self) -> bool {
+        !self.rejected.is_empty() || !self.unnamed.is_empty()
     }
 
     fn add(&mut self, position: usize, verdict: &Verdict) {
@@ -65,6 +82,12 @@ impl Split {
                         let reason = reason.clone().into_owned();
                         self.rejected.push((reason, vec![position]));
                     }
+                }
+            }
+            Verdict::Unnamed(reason) => {
+                match self.unnamed.iter_mut().find(|(known, _)| known == reason) {
+                    Some((_, count)) => *count += 1,
+                    None => self.unnamed.push((reason.clone().into_owned(), 1)),
                 }
             }
             Verdict::Retry {

@@ -87,6 +87,14 @@ impl Bench {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+fn retry(why: &'static str) -> Verdict {
+    Verdict::Retry {
+        why: why.into(),
+        after: None,
+        answered: true,
+    }
+}
+
 fn delivered(seen: &Seen) -> Vec<u64> {
     let mut accepted = seen.accepted.borrow().clone();
     accepted.sort_unstable();
@@ -348,6 +356,7 @@ fn answer() -> impl Strategy<Value = Answer> {
     let verdict = prop_oneof![
         4 => Just(Verdict::Accepted),
         1 => Just(Verdict::Rejected("400".into())),
+        1 => Just(Verdict::Unnamed("partial".into())),
         1 => Just(Verdict::TooLarge),
         1 => Just(Verdict::Denied { why: "403".into() }),
         2 => (0u64..40, any::<bool>()).prop_map(|(seconds, answered)| Verdict::Retry {

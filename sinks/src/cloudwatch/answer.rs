@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use hyper::header::HeaderMap;
 use tapline_core::json;
 use tapline_core::sink::{Outcome, Verdict};
 
@@ -21,6 +20,15 @@ const ENTITY_ERRORS: [&str; 7] = [
     "InvalidTypeValue",
     "MissingRequiredFields",
     "UnsupportedLogGroupType",
+];
+
+/// The members of an answer.
+///
+/// Source: response syntax of PutLogEvents in the API reference, read 2026-11-25.
+const MEMBERS: [&str; 3] = [
+    "nextSequenceToken",
+    "rejectedEntityInfo",
+    "rejectedLogEventsInfo",
 ];
 
 /// Events of one request that were not stored. They are in order of time, so that the old are in front.
@@ -47,21 +55,26 @@ impl Stored {
     pub fn read(answer: &Answer) -> Option<Stored> {
         let body = answer.body.as_slice();
         let object = json::whole_value(body).filter(|whole| body[whole.start] == b'{');
-        let has_id = |headers: &HeaderMap| headers.contains_key("x-amzn-requestid");
+        let has_id = answer.headers.contains_key("x-amzn-requestid");
         let Some(object) = object else {
             // Of an answer that broke off nobody knows what it would have refused.
-            let says_nothing = body.is_empty() && answer.whole && has_id(&answer.headers);
+            let says_nothing = body.is_empty() && answer.whole && has_id;
             return says_nothing.then(Stored::default);
         };
         let mut stored = Stored::default();
         for (key, value) in json::members(body, object) {
             let value = &body[value];
-            if json::key_is(&body[key.clone()], "rejectedLogEventsInfo") {
+            let is_own = |name: &str| json::key_is(&body[key.clone()], name);
+            // Gateways and copies of the service leave the id out, but they say nothing else.
+            if !has_id && !MEMBERS.iter().any(|name| is_own(name)) {
+                return None;
+            }
+            if is_own("rejectedLogEventsInfo") {
                 stored.too_old_before = index(value, "tooOldLogEventEndIndex").unwrap_or(0);
                 stored.expired_before = index(value, "expiredLogEventEndIndex").unwrap_or(0);
                 stored.too_new_from = index(value, "tooNewLogEventStartIndex");
             }
-            if json::key_is(&body[key], "rejectedEntityInfo") && value != b"null" {
+            if is_own("rejectedEntityInfo") && value != b"null" {
                 let why = member(value, &["errorType"]).unwrap_or_default();
                 let known = ENTITY_ERRORS.iter().find(|known| **known == why);
                 stored.entity_refused = Some(known.copied().unwrap_or("unknown"));
@@ -131,6 +144,7 @@ impl Fates {
 mod tests {
     use super::*;
     use hyper::StatusCode;
+    use hyper::header::HeaderMap;
 
     fn read(header: bool, body: &str) -> Option<Stored> {
         read_of(header, body, true)
@@ -202,10 +216,22 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_cloudwatchs_stores_nothing() {
         assert_eq!(read(true, ""), Some(Stored::default()));
-        assert_eq!(read(false, "{}"), Some(Stored::default()));
-        for body in ["", "<html>log in</html>", "[]", "{\"a\":", "ok"] {
+        for body in ["{}", "{\"nextSequenceToken\":\"1\"}"] {
+            assert_eq!(read(false, body), Some(Stored::default()), "{body}");
+        }
+        for body in ["<html>log in</html>", "[]", "{\"a\":", "ok"] {
+            assert_eq!(read(true, body), None, "{body}");
             assert_eq!(read(false, body), None, "{body}");
         }
+        // A portal speaks JSON, too.
+        for body in [
+            "",
+            "{\"error\":\"log in\"}",
+            "{\"rejectedLogEventsInfo\":null,\"a\":1}",
+        ] {
+            assert_eq!(read(false, body), None, "{body}");
+        }
+        assert_eq!(read(true, "{\"later\":1}"), Some(Stored::default()));
         assert_eq!(
             read_of(true, "", false),
             None,

@@ -1,9 +1,10 @@
 //! The protocols of the sinks, as strict servers speak them.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tapline_core::time::{civil, parse_rfc3339_ms};
 
 use super::server::{Peer, Reply, Request};
+use super::services::{self, Said, Service};
 use super::table::Fault;
 use super::{KEY_ID, is_liked, secret};
 use crate::shared::headers::base64;
@@ -12,28 +13,37 @@ use crate::shared::headers::base64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     CloudWatch,
+    S3,
     Otlp,
+    /// OTLP to AWS's own endpoint.
+    OtlpSigned,
     Grpc,
     Http,
-    Loki,
-    Elasticsearch,
-    SplunkHec,
     Firehose,
-    S3,
+    /// Any other preset of `http`, by its name.
+    Preset(&'static str),
 }
 
-/// All of them, each as `docs/faults.md` names it.
-pub(super) const DIALECTS: [(Dialect, &str); 9] = [
+/// Those of the sinks, each as `docs/faults.md` names it.
+pub(super) const SINKS: [(Dialect, &str); 6] = [
     (Dialect::CloudWatch, "`cloudwatch`"),
     (Dialect::S3, "`s3`"),
     (Dialect::Otlp, "`otlp`"),
-    (Dialect::Grpc, "`otlp`, gRPC"),
+    (Dialect::OtlpSigned, "`otlp` with `sigv4`"),
+    (Dialect::Grpc, "`otlp` over gRPC"),
     (Dialect::Http, "`http`"),
-    (Dialect::Loki, "`loki`"),
-    (Dialect::Elasticsearch, "`elasticsearch`"),
-    (Dialect::SplunkHec, "`splunk_hec`"),
-    (Dialect::Firehose, "`firehose`"),
 ];
+
+/// Those of all presets: one that is new has to have a service here.
+pub(super) fn presets() -> Vec<(Dialect, String)> {
+    let dialect = |name| match name {
+        "firehose" => Dialect::Firehose,
+        name => Dialect::Preset(name),
+    };
+    crate::presets()
+        .map(|(name, _)| (dialect(name), format!("`{name}`")))
+        .collect()
+}
 
 /// Most that a clock may differ, in milliseconds: 5 min, S3 takes 15.
 const SKEW_MS_MAX: i64 = 300_000;
@@ -41,12 +51,17 @@ const SKEW_MS_MAX: i64 = 300_000;
 const ERROR_PAGE: &str = "<?xml version=\"1.0\"?>";
 
 impl Dialect {
+    /// The host that it is asked for at.
+    pub fn host(self) -> &'static str {
+        match self {
+            Dialect::OtlpSigned => "logs.eu-west-1.amazonaws.com",
+            _ => "out.test",
+        }
+    }
+
     /// Kind and keys of the sink.
     pub fn config(self, base: &str) -> (&'static str, String) {
         let token = "headers = { authorization = { env = \"TOKEN\", prefix = \"Bearer \" } }";
-        let preset = |name: &str, path: &str, options: &str| {
-            format!("preset = \"{name}\"\nurl = \"{base}{path}\"\noptions = {{ {options} }}\n")
-        };
         match self {
             Dialect::CloudWatch => (
                 "cloudwatch",
@@ -56,6 +71,13 @@ impl Dialect {
                 "otlp",
                 format!("endpoint = \"{base}\"\ncompression = \"none\"\n{token}\n"),
             ),
+            Dialect::OtlpSigned => (
+                "otlp",
+                format!(
+                    "logs_endpoint = \"{base}/v1/logs\"\nauth = \"sigv4\"\ncompression = \"none\"\n\
+                     headers = {{ x-aws-log-group = \"/g\", x-aws-log-stream = \"s\" }}\n"
+                ),
+            ),
             Dialect::Grpc => (
                 "otlp",
                 format!(
@@ -63,21 +85,19 @@ impl Dialect {
                 ),
             ),
             Dialect::Http => ("http", format!("url = \"{base}/in\"\n{token}\n")),
-            Dialect::Loki => {
-                let options = "labels = { app = \"a\" }";
-                ("http", preset("loki", "/loki/api/v1/push", options) + token)
-            }
-            Dialect::Elasticsearch => {
-                let options = "index = \"logs\", api_key = { env = \"TOKEN\" }";
-                ("http", preset("elasticsearch", "", options))
-            }
-            Dialect::SplunkHec => {
-                let options = "token = { env = \"TOKEN\" }";
-                ("http", preset("splunk_hec", "", options))
-            }
             Dialect::Firehose => {
                 let options = "stream = \"s\", region = \"eu-west-1\"";
-                ("http", preset("firehose", "/", options))
+                ("http", preset("firehose", base, "/", options))
+            }
+            Dialect::Preset(name) => {
+                let Service {
+                    path,
+                    options,
+                    more,
+                    ..
+                } = services::find(name);
+                let text = preset(name, base, path, options) + more;
+                ("http", services::filled(&text))
             }
             Dialect::S3 => (
                 "s3",
@@ -91,7 +111,10 @@ impl Dialect {
 
     /// Whether requests are signed.
     pub fn is_aws(self) -> bool {
-        matches!(self, Dialect::CloudWatch | Dialect::Firehose | Dialect::S3)
+        matches!(
+            self,
+            Dialect::CloudWatch | Dialect::OtlpSigned | Dialect::Firehose | Dialect::S3
+        )
     }
 
     /// Whether the keys of `tls` are there.
@@ -108,16 +131,12 @@ impl Dialect {
         }
         match fault {
             Some(Fault::EndlessFailure) => self.framed(Reply::new(503, "")),
-            Some(Fault::EndlessSuccess | Fault::BodyDrips) => {
-                // Where the status says all, it has taken them.
-                self.framed(Reply::new(200, "")).storing(request, |_| true)
-            }
-            Some(Fault::ErrorsInside) => self.errors_inside(request),
-            Some(fault) => match self.failure(fault, request) {
+            Some(Fault::ErrorsInside) => self.errors_inside(request, now_ms),
+            Some(fault) => match self.failure(fault, request, now_ms) {
                 Some(reply) => reply.with("date", http_date(now_ms)),
+                // Where it breaks off the server sends other bytes than these.
                 None => self.success(request),
-            }
-            .retry_at(self, fault, now_ms),
+            },
             None => self.success(request),
         }
     }
@@ -126,26 +145,29 @@ impl Dialect {
     fn check(self, request: &Request) {
         let target = match self {
             Dialect::CloudWatch | Dialect::Firehose => "POST /",
-            Dialect::Otlp => "POST /v1/logs",
+            Dialect::Otlp | Dialect::OtlpSigned => "POST /v1/logs",
             Dialect::Grpc => "POST /opentelemetry.proto.collector.logs.v1.LogsService/Export",
             Dialect::Http => "POST /in",
-            Dialect::Loki => "POST /loki/api/v1/push",
-            Dialect::Elasticsearch => "POST /_bulk",
-            Dialect::SplunkHec => "POST /services/collector",
+            Dialect::Preset(name) => services::find(name).target,
             Dialect::S3 => "PUT /acme-logs/0123456789abcdef0123456789abcdef-",
         };
-        assert!(request.target.starts_with(target), "{}", request.target);
+        let target = services::filled(target);
+        assert!(request.target.starts_with(&target), "{}", request.target);
         assert!(!request.body.is_empty());
-        let authorization = request.header("authorization");
-        let form = match self {
-            Dialect::CloudWatch | Dialect::Firehose | Dialect::S3 => {
-                format!("AWS4-HMAC-SHA256 Credential={KEY_ID}/")
-            }
-            Dialect::Elasticsearch => format!("ApiKey {}", secret("header")),
-            Dialect::SplunkHec => format!("Splunk {}", secret("header")),
-            _ => format!("Bearer {}", secret("header")),
+        let (header, prefix) = match self {
+            Dialect::Preset(name) => match services::find(name).credential {
+                Some(credential) => credential,
+                None => return,
+            },
+            _ => ("authorization", "Bearer "),
         };
-        assert!(authorization.starts_with(&form), "{authorization}");
+        let value = request.header(header);
+        if self.is_aws() {
+            let form = format!("AWS4-HMAC-SHA256 Credential={KEY_ID}/");
+            assert!(value.starts_with(&form), "{value}");
+        } else {
+            assert_eq!(value, format!("{prefix}{}", secret("header")));
+        }
     }
 
     /// What AWS says before it looks at the request itself: to an old token, a clock that is off, another region.
@@ -189,38 +211,26 @@ impl Dialect {
     }
 
     /// What it says while a fault lasts that is one of its answers.
-    fn failure(self, fault: Fault, request: &Request) -> Option<Reply> {
-        if self == Dialect::Grpc {
-            return grpc_failure(fault, request);
-        }
-        let is_s3 = self == Dialect::S3;
-        let (status, code) = match (fault, self.is_aws()) {
-            (Fault::Busy, true) if is_s3 => (503, "SlowDown"),
-            (Fault::Busy, true) => (503, "ServiceUnavailableException"),
-            (Fault::Busy, false) => (503, ""),
-            (Fault::BusyFor | Fault::BusyUntil, true) if is_s3 => (503, "SlowDown"),
-            // Throttling of AWS comes with 400.
-            (Fault::BusyFor | Fault::BusyUntil, true) => (400, "ThrottlingException"),
-            (Fault::BusyFor | Fault::BusyUntil, false) => (429, ""),
-            (Fault::Broken, true) if is_s3 => (500, "InternalError"),
-            (Fault::Broken, true) => (500, "InternalFailure"),
-            (Fault::Broken, false) => (500, ""),
-            (Fault::WrongSecret, true) if is_s3 => (403, "SignatureDoesNotMatch"),
-            (Fault::WrongSecret, true) => (400, "InvalidSignatureException"),
-            (Fault::WrongSecret, false) if self == Dialect::SplunkHec => (403, ""),
-            (Fault::WrongSecret, false) => (401, ""),
-            (Fault::NoPermission, true) if is_s3 => (403, "AccessDenied"),
-            (Fault::NoPermission, true) => (400, "AccessDeniedException"),
-            (Fault::NoPermission, false) => (403, ""),
-            (Fault::NotThere, true) if is_s3 => (404, "NoSuchBucket"),
-            (Fault::NotThere, true) if is_action(request, "CreateLogGroup") => {
-                (400, "AccessDeniedException")
+    fn failure(self, fault: Fault, request: &Request, now_ms: i64) -> Option<Reply> {
+        if let Dialect::Preset(name) = self {
+            let said = said(request, now_ms);
+            if let Some(reply) = (services::find(name).failure)(fault, &said) {
+                return Some(reply);
             }
-            (Fault::NotThere, true) => (400, "ResourceNotFoundException"),
-            (Fault::NotThere, false) => (404, ""),
-            _ => return None,
+        }
+        let reply = match self {
+            Dialect::Grpc => return grpc_failure(fault, request, now_ms),
+            Dialect::S3 => {
+                let (status, code) = s3_code(fault)?;
+                self.error(status, code, request)
+            }
+            _ if self.is_aws() => {
+                let (status, code) = aws_code(fault, request)?;
+                self.error(status, code, request)
+            }
+            _ => self.error(status(fault)?, "", request),
         };
-        Some(self.error(status, code, request))
+        Some(reply.retry_at(fault, now_ms))
     }
 
     fn error(self, status: u16, code: &str, request: &Request) -> Reply {
@@ -237,12 +247,9 @@ impl Dialect {
                 );
                 Reply::new(status, body)
             }
-            Dialect::CloudWatch | Dialect::Firehose => {
+            _ if self.is_aws() => {
                 let body = json!({ "__type": format!("com.amazonaws#{code}"), "message": words });
                 Reply::new(status, body.to_string())
-            }
-            Dialect::SplunkHec if status == 403 => {
-                Reply::new(status, json!({ "text": words, "code": 4 }).to_string())
             }
             Dialect::Otlp => Reply::new(status, json!({ "code": 3, "message": words }).to_string())
                 .with("content-type", "application/json"),
@@ -254,14 +261,14 @@ impl Dialect {
     }
 
     fn success(self, request: &Request) -> Reply {
-        let count = super::dialect::records_in(&request.body).len();
+        let count = records_in(&request.body).len();
         let reply = match self {
             Dialect::CloudWatch => Reply::new(200, "{}"),
-            Dialect::Otlp | Dialect::S3 | Dialect::Http => Reply::new(200, ""),
+            Dialect::Otlp | Dialect::OtlpSigned | Dialect::S3 | Dialect::Http => {
+                Reply::new(200, "")
+            }
             Dialect::Grpc => Reply::new(200, [0; 5]).with("grpc-status", "0"),
-            Dialect::Loki => Reply::new(204, ""),
-            Dialect::Elasticsearch => Reply::new(200, r#"{"errors":false,"items":[]}"#),
-            Dialect::SplunkHec => Reply::new(200, r#"{"text":"Success","code":0}"#),
+            Dialect::Preset(name) => (services::find(name).success)(request),
             Dialect::Firehose => {
                 let body = json!({ "FailedPutCount": 0, "RequestResponses": vec![json!({ "RecordId": "1" }); count] });
                 Reply::new(200, body.to_string())
@@ -271,45 +278,37 @@ impl Dialect {
     }
 
     /// Success, though not for what [`is_liked`] does not like.
-    fn errors_inside(self, request: &Request) -> Reply {
+    fn errors_inside(self, request: &Request, now_ms: i64) -> Reply {
         let records = records_in(&request.body);
-        let liked = |record: &str| is_liked(record);
         let disliked = records.iter().filter(|record| !is_liked(record)).count();
-        let first = records.iter().position(|record| !is_liked(record));
         let words = words(request);
-        let body = match self {
+        let reply = match self {
             // The oldest are in front.
             Dialect::CloudWatch => {
-                json!({ "rejectedLogEventsInfo": { "tooOldLogEventEndIndex": disliked } })
+                let body =
+                    json!({ "rejectedLogEventsInfo": { "tooOldLogEventEndIndex": disliked } });
+                Reply::new(200, body.to_string())
             }
-            Dialect::Otlp => {
-                json!({ "partialSuccess": { "rejectedLogRecords": disliked.to_string(), "errorMessage": if disliked > 0 { words } else { String::new() } } })
+            Dialect::Otlp | Dialect::OtlpSigned => {
+                let words = if disliked > 0 { words } else { String::new() };
+                let body = json!({ "partialSuccess": { "rejectedLogRecords": disliked.to_string(), "errorMessage": words } });
+                Reply::new(200, body.to_string()).with("content-type", "application/json")
             }
             Dialect::Grpc => {
                 let partial = [0, 0, 0, 0, 4, 0x0a, 2, 0x08, disliked as u8];
                 let reply = Reply::new(200, partial).with("grpc-status", "0");
-                return self.framed(reply).storing(request, liked);
+                self.framed(reply)
             }
-            Dialect::Elasticsearch => {
-                json!({ "errors": disliked > 0, "items": items(&records, &words) })
+            Dialect::Preset(name) => {
+                let errors_inside = services::find(name).errors_inside.unwrap();
+                return errors_inside(&said(request, now_ms));
             }
-            Dialect::SplunkHec => match first {
-                // Those in front of it are kept, those behind it were not read.
-                Some(first) => {
-                    let body = json!({ "text": words, "code": 6, "invalid-event-number": first });
-                    let mut reply = Reply::new(400, body.to_string());
-                    reply.stored = records[..first].to_vec();
-                    return reply;
-                }
-                None => json!({ "text": "Success", "code": 0 }),
-            },
             Dialect::Firehose => {
                 let failed =
                     json!({ "ErrorCode": "ServiceUnavailableException", "ErrorMessage": words });
                 let body = json!({ "FailedPutCount": 1, "RequestResponses": [failed] });
                 return Reply::new(200, body.to_string());
             }
-            Dialect::Loki => return Reply::new(260, words),
             Dialect::S3 => {
                 let body = format!("{ERROR_PAGE}<Error><Code>InternalError</Code></Error>");
                 return Reply::new(200, body);
@@ -319,19 +318,16 @@ impl Dialect {
                 return reply.storing(request, |_| true);
             }
         };
-        let reply = Reply::new(200, body.to_string());
-        let reply = match self {
-            Dialect::Otlp => reply.with("content-type", "application/json"),
-            _ => reply,
-        };
-        reply.storing(request, liked)
+        reply.storing(request, is_liked)
     }
 
     /// With the headers that every answer of the protocol has.
     fn framed(self, reply: Reply) -> Reply {
         match self {
             Dialect::Grpc => reply.with("content-type", "application/grpc"),
-            Dialect::Otlp => reply.with("content-type", "application/x-protobuf"),
+            Dialect::Otlp | Dialect::OtlpSigned => {
+                reply.with("content-type", "application/x-protobuf")
+            }
             Dialect::CloudWatch => reply.with("x-amzn-requestid", "1"),
             _ => reply,
         }
@@ -340,25 +336,80 @@ impl Dialect {
 
 impl Reply {
     /// With what the server asks to wait.
-    fn retry_at(self, dialect: Dialect, fault: Fault, now_ms: i64) -> Reply {
+    fn retry_at(self, fault: Fault, now_ms: i64) -> Reply {
         match fault {
-            Fault::BusyFor if dialect != Dialect::Grpc => self.with("retry-after", "90"),
+            Fault::BusyFor => self.with("retry-after", "90"),
             Fault::BusyUntil => self.with("retry-after", http_date(now_ms + 90_000)),
             _ => self,
         }
     }
 }
 
-fn grpc_failure(fault: Fault, request: &Request) -> Option<Reply> {
+/// The table of a preset, without what stands beside its options.
+fn preset(name: &str, base: &str, path: &str, options: &str) -> String {
+    format!("preset = \"{name}\"\nurl = \"{base}{path}\"\noptions = {{ {options} }}\n")
+}
+
+fn said(request: &Request, now_ms: i64) -> Said<'_> {
+    Said {
+        request,
+        words: words(request),
+        now_ms,
+    }
+}
+
+/// The status of any server of HTTP.
+fn status(fault: Fault) -> Option<u16> {
+    Some(match fault {
+        Fault::Busy => 503,
+        Fault::BusyFor | Fault::BusyUntil => 429,
+        Fault::Broken => 500,
+        Fault::WrongSecret => 401,
+        Fault::NoPermission => 403,
+        Fault::NotThere => 404,
+        Fault::Refusal => 400,
+        _ => return None,
+    })
+}
+
+fn s3_code(fault: Fault) -> Option<(u16, &'static str)> {
+    Some(match fault {
+        Fault::Busy | Fault::BusyFor | Fault::BusyUntil => (503, "SlowDown"),
+        Fault::Broken => (500, "InternalError"),
+        Fault::WrongSecret => (403, "SignatureDoesNotMatch"),
+        Fault::NoPermission => (403, "AccessDenied"),
+        Fault::NotThere => (404, "NoSuchBucket"),
+        Fault::Refusal => (400, "InvalidRequest"),
+        _ => return None,
+    })
+}
+
+fn aws_code(fault: Fault, request: &Request) -> Option<(u16, &'static str)> {
+    Some(match fault {
+        Fault::Busy => (503, "ServiceUnavailableException"),
+        // Throttling of AWS comes with 400.
+        Fault::BusyFor | Fault::BusyUntil => (400, "ThrottlingException"),
+        Fault::Broken => (500, "InternalFailure"),
+        Fault::WrongSecret => (400, "InvalidSignatureException"),
+        Fault::NoPermission => (400, "AccessDeniedException"),
+        Fault::NotThere if is_action(request, "CreateLogGroup") => (400, "AccessDeniedException"),
+        Fault::NotThere => (400, "ResourceNotFoundException"),
+        Fault::Refusal => (400, "InvalidParameterException"),
+        _ => return None,
+    })
+}
+
+fn grpc_failure(fault: Fault, request: &Request, now_ms: i64) -> Option<Reply> {
     let code = match fault {
         Fault::Busy => "14",
         Fault::BusyFor => "8",
         // What stands before a server of gRPC answers in plain HTTP.
-        Fault::BusyUntil => return Some(Reply::new(429, "too many")),
+        Fault::BusyUntil => return Some(Reply::new(429, "too many").retry_at(fault, now_ms)),
         Fault::Broken => "13",
         Fault::WrongSecret => "16",
         Fault::NoPermission => "7",
         Fault::NotThere => "12",
+        Fault::Refusal => "3",
         _ => return None,
     };
     let reply = Reply::new(200, "")
@@ -382,25 +433,14 @@ fn retry_info() -> String {
     base64(&status)
 }
 
-/// An answer to each of the documents.
-fn items(records: &[String], words: &str) -> Vec<Value> {
-    let item = |record: &String| match is_liked(record) {
-        true => json!({ "create": { "status": 201 } }),
-        false => {
-            let error = json!({ "type": "document_parsing_exception", "reason": words });
-            json!({ "create": { "status": 400, "error": error } })
-        }
-    };
-    records.iter().map(item).collect()
-}
-
-/// What careless services quote: the credentials and a record.
+/// What careless services quote: the credentials, the URL and a record.
 fn words(request: &Request) -> String {
     let records = records_in(&request.body);
     let record = records.first().map_or("", String::as_str);
     let said = [
         request.header("authorization"),
         request.header("x-amz-security-token"),
+        request.target.as_str(),
     ];
     format!("refused {record} of {}", said.join(" "))
 }
@@ -440,7 +480,7 @@ fn http_date(ms: i64) -> String {
     )
 }
 
-/// The records in a body, in their order; those of Firehose lie in base64.
+/// The records in a body, in their order; those of Firehose lie in base64, and ClickHouse gets each of them twice.
 pub(super) fn records_in(body: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(body);
     let packed = text.split("\"Data\":\"").skip(1);
@@ -452,7 +492,9 @@ pub(super) fn records_in(body: &[u8]) -> Vec<String> {
         text.match_indices("rec-")
             .map(move |(at, _)| &text[at..at + 10])
     });
-    found.map(str::to_owned).collect()
+    let mut found: Vec<String> = found.map(str::to_owned).collect();
+    found.dedup();
+    found
 }
 
 fn unbase64(text: &str) -> String {

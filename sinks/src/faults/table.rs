@@ -1,6 +1,9 @@
 //! The matrix: what each sink makes of each fault.
 
 use super::dialect::Dialect::{self, *};
+use super::services;
+
+use Class::{Delivered, Denied, Kept, Partly, Rejected};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +52,16 @@ pub(super) enum Fault {
     Skewed,
     /// The destination is in another region than the one that is signed for.
     WrongRegion,
+    /// What was sent cannot be taken.
+    Refusal,
+    /// The quota of the account is used up.
+    OverQuota,
     /// Success, and errors inside.
     ErrorsInside,
 }
 
 /// All of them, each as `docs/faults.md` names it.
-pub(super) const FAULTS: [(Fault, &str); 23] = [
+pub(super) const FAULTS: [(Fault, &str); 25] = [
     (Fault::Refused, "the connection is refused"),
     (Fault::NoName, "the name is not known"),
     (Fault::ConnectHangs, "the connection is never made"),
@@ -83,6 +90,8 @@ pub(super) const FAULTS: [(Fault, &str); 23] = [
     (Fault::Expired, "expired token"),
     (Fault::Skewed, "our clock is off by an hour"),
     (Fault::WrongRegion, "wrong region"),
+    (Fault::Refusal, "the request is refused as wrong"),
+    (Fault::OverQuota, "the quota of the account is used up"),
     (Fault::ErrorsInside, "success with errors inside"),
 ];
 
@@ -103,97 +112,136 @@ pub(super) enum Class {
 
 /// The cell of a sink and a fault; `None` where there is no such thing.
 pub(super) fn cell(sink: Dialect, fault: Fault) -> Option<Class> {
-    use Class::*;
-    let over_http = sink != Grpc;
+    let own = match sink {
+        CloudWatch => of_cloudwatch(fault).or_else(|| of_aws(fault)),
+        Firehose => of_firehose(fault).or_else(|| of_aws(fault)),
+        OtlpSigned => of_otlp_signed(fault)
+            .or_else(|| of_aws(fault))
+            .or_else(|| of_otlp(fault)),
+        S3 => of_s3(fault),
+        Otlp => of_otlp(fault),
+        Grpc => of_grpc(fault),
+        // Nothing says what its answers mean.
+        Http => (fault == Fault::ErrorsInside).then_some(Delivered),
+        Preset(name) => {
+            let cells = services::find(name).cells;
+            let own = cells.iter().find(|(own, _)| *own == fault);
+            own.map(|(_, class)| *class)
+        }
+    };
+    own.or_else(|| of_network(fault)).or_else(|| of_http(fault))
+}
+
+fn of_network(fault: Fault) -> Option<Class> {
     Some(match fault {
         Fault::Refused | Fault::NoName => Kept("connect"),
         Fault::ConnectHangs | Fault::TlsHangs => Kept("connect_timeout"),
         Fault::TlsWrongHost => Denied("certificate"),
-        Fault::Garbage => Kept(if over_http { "malformed" } else { "closed" }),
+        Fault::Garbage => Kept("malformed"),
         Fault::ResetInAnswer => Kept("closed"),
         Fault::Silent | Fault::HeadDrips => Kept("timeout"),
-        Fault::BodyDrips | Fault::EndlessSuccess => success_that_breaks_off(sink),
-        Fault::EndlessFailure | Fault::Busy | Fault::BusyFor | Fault::BusyUntil => {
-            Kept(word_of_busy(sink, fault))
-        }
-        Fault::Broken => match sink {
-            CloudWatch | Firehose => Kept("InternalFailure"),
-            S3 => Kept("InternalError"),
-            Otlp => Rejected("500"),
-            Grpc => Rejected("INTERNAL"),
-            Http | Loki | Elasticsearch | SplunkHec => Kept("500"),
-        },
-        Fault::WrongSecret => match sink {
-            CloudWatch | Firehose => {
-                Denied("InvalidSignatureException: the credentials are refused; look at")
-            }
-            S3 => Denied("SignatureDoesNotMatch: the credentials are refused; look at"),
-            Grpc => Denied("UNAUTHENTICATED"),
-            SplunkHec => Denied("403"),
-            Otlp | Http | Loki | Elasticsearch => Denied("401"),
-        },
-        Fault::NoPermission => match sink {
-            CloudWatch => Denied("AccessDeniedException: allow `logs:PutLogEvents`"),
-            Firehose => Denied("AccessDeniedException: allow the function's role to write"),
-            S3 => Denied("AccessDenied: allow `s3:PutObject` on `arn:aws:s3:::acme-logs/*`"),
-            Grpc => Denied("PERMISSION_DENIED"),
-            Otlp | Http | Loki | Elasticsearch | SplunkHec => Denied("403"),
-        },
-        Fault::NotThere => match sink {
-            CloudWatch => Denied("AccessDeniedException: `/g` in `eu-west-1` has no stream"),
-            Firehose => Denied("ResourceNotFoundException: there is no such resource"),
-            S3 => Denied("NoSuchBucket: there is no bucket `acme-logs` in `eu-west-1`"),
-            Grpc => Denied("UNIMPLEMENTED"),
-            Otlp | Http | Loki | Elasticsearch | SplunkHec => Denied("404"),
-        },
-        Fault::Expired => match sink {
-            CloudWatch | Firehose => Denied("ExpiredTokenException: the credentials are refused"),
-            S3 => Denied("ExpiredToken: the credentials are refused"),
-            _ => return None,
-        },
-        Fault::Skewed if sink.is_aws() => Delivered,
-        Fault::WrongRegion => match sink {
-            CloudWatch | Firehose => {
-                Denied("InvalidSignatureException: the credentials are refused; look at")
-            }
-            S3 => Delivered,
-            _ => return None,
-        },
-        Fault::Skewed => return None,
-        Fault::ErrorsInside => match sink {
-            CloudWatch => Partly("too_old"),
-            Otlp | Grpc => Partly("partial_success"),
-            Elasticsearch => Partly("document_parsing_exception"),
-            SplunkHec => Partly("invalid_data"),
-            Loki => Rejected("260"),
-            Firehose => Kept("ServiceUnavailableException"),
-            S3 => Kept("InternalError"),
-            // Nothing says what its answers mean.
-            Http => Delivered,
-        },
+        _ => return None,
     })
 }
 
-/// A success without its whole body is one where the status says all.
-fn success_that_breaks_off(sink: Dialect) -> Class {
-    match sink {
-        CloudWatch => Class::Kept("not_cloudwatch"),
-        S3 => Class::Kept("not_s3"),
-        Elasticsearch | Firehose => Class::Kept("malformed"),
-        Grpc => Class::Kept("UNAVAILABLE"),
-        Otlp | Http | Loki | SplunkHec => Class::Delivered,
-    }
+/// Where the status says all.
+fn of_http(fault: Fault) -> Option<Class> {
+    Some(match fault {
+        Fault::BodyDrips | Fault::EndlessSuccess => Delivered,
+        Fault::EndlessFailure | Fault::Busy => Kept("503"),
+        Fault::BusyFor | Fault::BusyUntil => Kept("429"),
+        Fault::Broken => Kept("500"),
+        Fault::WrongSecret => Denied("401"),
+        Fault::NoPermission => Denied("403"),
+        Fault::NotThere => Denied("404"),
+        Fault::Refusal => Rejected("400"),
+        _ => return None,
+    })
 }
 
-fn word_of_busy(sink: Dialect, fault: Fault) -> &'static str {
-    match (sink, fault) {
-        (Grpc, Fault::BusyFor) => "RESOURCE_EXHAUSTED",
-        (Grpc, _) => "UNAVAILABLE",
-        (_, Fault::EndlessFailure) => "503",
-        (CloudWatch | Firehose, Fault::Busy) => "ServiceUnavailableException",
-        (CloudWatch | Firehose, _) => "ThrottlingException",
-        (S3, _) => "SlowDown",
-        (_, Fault::Busy) => "503",
-        _ => "429",
-    }
+/// Of the services of AWS that speak JSON.
+fn of_aws(fault: Fault) -> Option<Class> {
+    Some(match fault {
+        Fault::Busy => Kept("ServiceUnavailableException"),
+        Fault::BusyFor | Fault::BusyUntil => Kept("ThrottlingException"),
+        Fault::Broken => Kept("InternalFailure"),
+        Fault::WrongSecret | Fault::WrongRegion => {
+            Denied("InvalidSignatureException: the credentials are refused; look at")
+        }
+        Fault::Expired => Denied("ExpiredTokenException: the credentials are refused"),
+        Fault::Skewed => Delivered,
+        Fault::Refusal => Rejected("InvalidParameterException"),
+        _ => return None,
+    })
+}
+
+fn of_cloudwatch(fault: Fault) -> Option<Class> {
+    Some(match fault {
+        Fault::BodyDrips | Fault::EndlessSuccess => Kept("not_cloudwatch"),
+        Fault::NoPermission => Denied("AccessDeniedException: allow `logs:PutLogEvents`"),
+        Fault::NotThere => Denied("AccessDeniedException: `/g` in `eu-west-1` has no stream"),
+        Fault::ErrorsInside => Partly("too_old"),
+        _ => return None,
+    })
+}
+
+fn of_firehose(fault: Fault) -> Option<Class> {
+    Some(match fault {
+        Fault::BodyDrips | Fault::EndlessSuccess => Kept("malformed"),
+        Fault::NoPermission => Denied("AccessDeniedException: allow the function's role to write"),
+        Fault::NotThere => Denied("ResourceNotFoundException: there is no such resource"),
+        Fault::ErrorsInside => Kept("ServiceUnavailableException"),
+        _ => return None,
+    })
+}
+
+fn of_otlp_signed(fault: Fault) -> Option<Class> {
+    Some(match fault {
+        Fault::NoPermission => Denied("AccessDeniedException: allow the function's role to write"),
+        Fault::NotThere => Denied("ResourceNotFoundException: make the log group and the stream"),
+        Fault::Refusal => Rejected("400"),
+        _ => return None,
+    })
+}
+
+fn of_otlp(fault: Fault) -> Option<Class> {
+    Some(match fault {
+        Fault::BodyDrips | Fault::EndlessSuccess => Kept("not_otlp"),
+        Fault::Broken => Rejected("500"),
+        Fault::ErrorsInside => Partly("partial_success"),
+        _ => return None,
+    })
+}
+
+fn of_grpc(fault: Fault) -> Option<Class> {
+    Some(match fault {
+        Fault::Garbage => Kept("closed"),
+        Fault::BodyDrips | Fault::EndlessSuccess | Fault::EndlessFailure => Kept("UNAVAILABLE"),
+        Fault::Busy | Fault::BusyUntil => Kept("UNAVAILABLE"),
+        Fault::BusyFor => Kept("RESOURCE_EXHAUSTED"),
+        Fault::Broken => Rejected("INTERNAL"),
+        Fault::WrongSecret => Denied("UNAUTHENTICATED"),
+        Fault::NoPermission => Denied("PERMISSION_DENIED"),
+        Fault::NotThere => Denied("UNIMPLEMENTED"),
+        Fault::Refusal => Rejected("INVALID_ARGUMENT"),
+        Fault::ErrorsInside => Partly("partial_success"),
+        _ => return None,
+    })
+}
+
+fn of_s3(fault: Fault) -> Option<Class> {
+    Some(match fault {
+        Fault::BodyDrips | Fault::EndlessSuccess => Kept("not_s3"),
+        Fault::Busy | Fault::BusyFor | Fault::BusyUntil => Kept("SlowDown"),
+        Fault::Broken | Fault::ErrorsInside => Kept("InternalError"),
+        Fault::WrongSecret => Denied("SignatureDoesNotMatch: the credentials are refused; look at"),
+        Fault::NoPermission => {
+            Denied("AccessDenied: allow `s3:PutObject` on `arn:aws:s3:::acme-logs/*`")
+        }
+        Fault::NotThere => Denied("NoSuchBucket: there is no bucket `acme-logs` in `eu-west-1`"),
+        Fault::Expired => Denied("ExpiredToken: the credentials are refused"),
+        Fault::Skewed | Fault::WrongRegion => Delivered,
+        Fault::Refusal => Rejected("InvalidRequest"),
+        _ => return None,
+    })
 }

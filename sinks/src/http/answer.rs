@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use hyper::header::CONTENT_TYPE;
 use tapline_core::json;
 use tapline_core::sink::{Outcome, Verdict};
 
 pub(super) use crate::shared::classify::by_status;
+use crate::shared::http::Answer;
 
 /// An answer that says less than the service always says: nothing tells what became of the records.
 pub(super) fn not_understood() -> Verdict {
@@ -14,6 +16,19 @@ pub(super) fn not_understood() -> Verdict {
         after: None,
         answered: true,
     }
+}
+
+/// Whether an answer is a page for people: a sign-in page or that of a filter in between. No service answers records
+/// with one, and its status says nothing about them. The type alone does not tell: small servers call any text HTML.
+pub(super) fn is_page(answer: &Answer) -> bool {
+    let begins = |text: &[u8], with: &str| {
+        let begin = text.get(..with.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(with.as_bytes()))
+    };
+    let body = answer.body.trim_ascii_start();
+    let kind = answer.headers.get(CONTENT_TYPE);
+    let of_html = kind.is_some_and(|kind| begins(kind.as_bytes(), "text/html"));
+    (of_html && begins(body, "<")) || begins(body, "<!doctype html") || begins(body, "<html")
 }
 
 /// The verdict of one record that the service wants to see again.
@@ -66,15 +81,14 @@ pub(super) fn denied(why: impl Into<Cow<'static, str>>) -> Verdict {
     Verdict::Denied { why: why.into() }
 }
 
-/// Accepted, but for as many records as the service says it refused. It does not say which: the last ones stand for
-/// them.
+/// Accepted, but for as many records as the service says it refused. It does not say which: the last ones are counted.
 pub(super) fn some_rejected(
     records_count: usize,
     rejected: u64,
     reason: impl Into<Cow<'static, str>>,
 ) -> Outcome {
     let rejected = usize::try_from(rejected).unwrap_or(usize::MAX);
-    let verdict = Verdict::Rejected(reason.into());
+    let verdict = Verdict::Unnamed(reason.into());
     let first = records_count - rejected.min(records_count);
     Outcome {
         verdict: Verdict::Accepted,

@@ -29,8 +29,19 @@ fn sink(text: &str) -> Result<Http, String> {
         _ => None,
     };
     let context = Context::new(&environment);
-    let document = Document::parse(&context, "t.toml", text.as_bytes()).unwrap();
-    let reader = Reader::root(&context, &document, FIELDS);
+    let sink = sink_in(&context, text);
+    let rendered = context.finish().render();
+    match sink {
+        Some(sink) if rendered.is_empty() => Ok(sink),
+        Some(_) => Err(format!("built, but: {rendered}")),
+        None => Err(rendered),
+    }
+}
+
+/// A sink read from its table; what is wrong with it is said to the context.
+fn sink_in(context: &Context<'_>, text: &str) -> Option<Http> {
+    let document = Document::parse(context, "t.toml", text.as_bytes()).unwrap();
+    let reader = Reader::root(context, &document, FIELDS);
     let facts = tapline_core::facts::Facts::default();
     let env = ["STAGE".to_owned()];
     let build = Build {
@@ -40,13 +51,7 @@ fn sink(text: &str) -> Result<Http, String> {
     };
     let sink = read(&reader, &build);
     reader.finish();
-    drop(reader);
-    let rendered = context.finish().render();
-    match sink {
-        Some(sink) if rendered.is_empty() => Ok(sink),
-        Some(_) => Err(format!("built, but: {rendered}")),
-        None => Err(rendered),
-    }
+    sink
 }
 
 fn plain(server: &Server, more: &str) -> Http {

@@ -84,7 +84,8 @@ impl Transport {
             Transport::Grpc(client) => {
                 let (body, coding) = (&packed.body, packed.coding);
                 let reply = client.call(call, &headers, body, coding).await;
-                Ok(reply.map_err(Verdict::from)?.meaning(sent))
+                let wall_ms = call.world.wall_ms();
+                Ok(reply.map_err(Verdict::from)?.meaning(sent, wall_ms))
             }
         }
     }
@@ -132,8 +133,8 @@ pub(super) struct Exporter {
     bytes_max: usize,
     /// A request was taken that could have been refused for its compression.
     zstd_taken: bool,
-    /// Which sorts of remarks were made.
-    remarked: [bool; 4],
+    /// It was said that the collector warns.
+    warning_said: bool,
 }
 
 impl Exporter {
@@ -179,7 +180,7 @@ impl Exporter {
             headers,
             bytes_max,
             zstd_taken: false,
-            remarked: [false; 4],
+            warning_said: false,
         })
     }
 
@@ -214,7 +215,7 @@ impl Exporter {
         match meaning {
             Ok(meaning) => {
                 self.zstd_taken = self.zstd_taken || meaning.is_success();
-                self.remark(call, &meaning);
+                self.pass_on_warning(call, &meaning);
                 meaning.outcome
             }
             Err(verdict) => verdict.into(),
@@ -242,12 +243,14 @@ impl Exporter {
         meaning
     }
 
-    /// Says what the collector had to say, each sort once.
-    fn remark(&mut self, call: &Call<'_>, meaning: &Meaning) {
-        if let Some(remark) = &meaning.remark
-            && !std::mem::replace(&mut self.remarked[remark.sort()], true)
-        {
-            let line = remark.line(&self.label, self.signal.word());
+    /// Says once that the collector took everything and warns of something. What it refuses is said by the loop.
+    fn pass_on_warning(&mut self, call: &Call<'_>, meaning: &Meaning) {
+        if meaning.warns && !std::mem::replace(&mut self.warning_said, true) {
+            let line = format!(
+                "{} took all {} of a request, and warns; its words are not logged, since they may quote what was sent",
+                self.label,
+                self.signal.word()
+            );
             call.world.log(Level::Warn, &line);
         }
     }

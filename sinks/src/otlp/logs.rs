@@ -221,6 +221,9 @@ enum Found {
     Message(Range<usize>),
 }
 
+/// Keys that are compared with each other, 2,000 times at most: a sorted set, which allocates, is faster from there on.
+const KEYS_MAX: usize = 64;
+
 /// The keys that a record has so far, since each may be there once.
 struct Seen<'a> {
     batch: &'a Batch,
@@ -246,7 +249,8 @@ fn take_apart<W: Wire>(wire: &mut W, object: &[u8], seen: Seen<'_>) -> Found {
         let name = &object[key.clone()];
         // The last of equal keys wins, as in most parsers; a key with escapes may equal any other.
         let known = |known: &Range<usize>| &object[known.clone()] == name;
-        if seen.keys.iter().any(known) || name.contains(&b'\\') {
+        let many = seen.keys.len() == KEYS_MAX;
+        if many || seen.keys.iter().any(known) || name.contains(&b'\\') {
             wire.out().truncate(start);
             return take_last_of_each(wire, object, &seen);
         }
@@ -259,7 +263,7 @@ fn take_apart<W: Wire>(wire: &mut W, object: &[u8], seen: Seen<'_>) -> Found {
     candidates.choose(wire, object)
 }
 
-/// The same for an object with equal keys, which is rare.
+/// The same for an object with equal keys, or with very many, which is rare.
 fn take_last_of_each<W: Wire>(wire: &mut W, object: &[u8], seen: &Seen<'_>) -> Found {
     let mut iterator = json::members(object, 0..object.len());
     let members: Vec<_> = iterator.by_ref().collect();

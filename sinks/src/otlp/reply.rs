@@ -1,7 +1,7 @@
 //! What a gRPC call gives back, and what its status means.
 //!
 //! - CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS: tried again; RESOURCE_EXHAUSTED only
-//!   where the server says when. Not before the delay of a `RetryInfo`.
+//!   where the server says when. Not before the delay of a `RetryInfo`, or before `Retry-After` in plain HTTP.
 //! - a message that is larger than the server takes: sent again in two halves.
 //! - UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED: denied, as 401, 403 and 404 are over HTTP.
 //! - any other status: rejected, with its name as reason.
@@ -12,11 +12,12 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use prost::Message;
 use tapline_core::sink::Verdict;
 
-use super::answer::{self, Export, Meaning, Remark, Status};
+use super::answer::{self, Export, Meaning, Status};
+use crate::shared::retry_after;
 
 /// One reply: the trailers win over the headers, where a reply without a message has its status.
 #[derive(Debug)]
@@ -111,30 +112,22 @@ impl Reply {
         matches!(self.code(), 7 | 16)
     }
 
-    /// What it means for `sent` records, spans or data points.
-    pub(super) fn meaning(&self, sent: usize) -> Meaning {
+    /// What it means for `sent` records, spans or data points. `wall_ms` is the wall clock, for a `Retry-After` that is
+    /// a date.
+    pub(super) fn meaning(&self, sent: usize, wall_ms: i64) -> Meaning {
         let code = self.code();
         let words = self.words();
         let name = NAMES[code];
-        let delay = self.delay();
+        let delay = self.delay(wall_ms);
         let verdict = match code {
             0 => return self.of_success(sent),
             8 | 11 if is_too_large(&words) => Verdict::TooLarge,
             1 | 4 | 10 | 11 | 14 | 15 => retry(name, delay),
             8 if delay.is_some() => retry(name, delay),
             7 | 12 | 16 => Verdict::Denied { why: name.into() },
-            _ => {
-                let remark = Remark::Refused(name.to_owned(), words);
-                return Meaning {
-                    outcome: Verdict::Rejected(name.into()).into(),
-                    remark: Some(remark),
-                };
-            }
+            _ => Verdict::Rejected(name.into()),
         };
-        Meaning {
-            outcome: verdict.into(),
-            remark: None,
-        }
+        verdict.into()
     }
 
     fn of_success(&self, sent: usize) -> Meaning {
@@ -142,13 +135,7 @@ impl Reply {
             [0, _, _, _, _, message @ ..] => Export::decode(message).ok(),
             _ => None,
         };
-        match message {
-            Some(export) => answer::of_partial(export.partial.unwrap_or_default(), sent),
-            None => Meaning {
-                outcome: Verdict::Accepted.into(),
-                remark: Some(Remark::Foreign),
-            },
-        }
+        answer::of_export(message, sent)
     }
 
     /// The server's words: `grpc-message`, percent-encoded.
@@ -158,8 +145,16 @@ impl Reply {
         String::from_utf8_lossy(&super::environment::decode(&text)).into_owned()
     }
 
-    /// What the server asks to wait.
-    fn delay(&self) -> Option<Duration> {
+    /// What the server asks to wait, or in plain HTTP what stands in front of it.
+    fn delay(&self, wall_ms: i64) -> Option<Duration> {
+        if self.status.contains_key("grpc-status") {
+            return self.retry_info();
+        }
+        let value = self.status.get(RETRY_AFTER)?;
+        retry_after::parse(value.as_bytes(), wall_ms)
+    }
+
+    fn retry_info(&self) -> Option<Duration> {
         let details = self.status.get("grpc-status-details-bin")?;
         let status = Status::decode(base64(details.as_bytes())?.as_slice()).ok()?;
         let info = status

@@ -54,11 +54,10 @@ impl Coder {
     /// there, which it is not without a compression.
     pub fn pack_always(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) -> bool {
         match self {
-            Coder::None => return false,
+            Coder::None => false,
             Coder::Gzip(gzip) => gzip.pack_always(plain, packed, budget),
             Coder::Zstd(zstd) => zstd.pack_always(plain, packed, budget),
         }
-        true
     }
 }
 

@@ -30,10 +30,10 @@ impl Gzip {
         plain.len() >= WORTH_BYTES_MIN && self.pack_within(plain, packed, budget, plain.len())
     }
 
-    /// Compresses a body even where that makes it larger: somebody was promised gzip.
-    pub fn pack_always(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) {
-        let packs = self.pack_within(plain, packed, budget, usize::MAX);
-        debug_assert!(packs, "a buffer that may grow takes every body");
+    /// Compresses a body even where that makes it larger: somebody was promised gzip. Says whether it did, which a
+    /// buffer that may grow leaves in no doubt; without it `packed` means nothing.
+    pub fn pack_always(&mut self, plain: &[u8], packed: &mut Buffer, budget: &Budget) -> bool {
+        self.pack_within(plain, packed, budget, usize::MAX)
     }
 
     /// Compresses into less than `bytes_max` bytes. Says whether that was enough.
@@ -76,6 +76,7 @@ impl Gzip {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_world::noise;
     use std::io::Read as _;
 
     fn unpack(packed: &[u8]) -> Vec<u8> {
@@ -113,15 +114,7 @@ mod tests {
         let budget = Budget::new(64 << 20);
         let mut gzip = Gzip::default();
         let mut packed = Buffer::default();
-        let mut state = 1u64;
-        let noise: Vec<u8> = std::iter::repeat_with(|| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (state >> 56) as u8
-        })
-        .take(100_000)
-        .collect();
+        let noise = noise(100_000);
         for length in [0, 1, 199, 200, 100_000] {
             assert!(
                 !gzip.pack(&noise[..length], &mut packed, &budget),

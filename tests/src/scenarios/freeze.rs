@@ -5,18 +5,23 @@ use std::time::Duration;
 use tapline::local::{Function, InitType, Script, Step};
 
 use crate::backend::{Answer, FakeBackend};
-use crate::harness::{MAX_HOLD, SLACK, Scenario};
+use crate::harness::{Life, MAX_HOLD, SLACK, Scenario};
+
+/// Begins a life in which a failed attempt would be the last one, with an invocation that logged `before`.
+async fn life_after_one_invocation(backend: &FakeBackend) -> Life {
+    let config = format!("{}retry = {{ max_attempts = 1 }}\n", backend.sink("out"));
+    let mut life = Scenario::new(&config).begin().await;
+    life.invoke(Script::new(vec![Step::Log("before".into())]))
+        .await;
+    life
+}
 
 /// The destination closes its idle connections during a gap of six seconds.
 /// The first flush after the thaw delivers at once, without a lost record, without a second copy and without a failed attempt.
 #[tokio::test]
 async fn a_connection_that_died_in_a_freeze_costs_nothing() {
     let backend = FakeBackend::start(Answer::OK);
-    // A failed attempt would be the last one.
-    let config = format!("{}retry = {{ max_attempts = 1 }}\n", backend.sink("out"));
-    let mut life = Scenario::new(&config).begin().await;
-    life.invoke(Script::new(vec![Step::Log("before".into())]))
-        .await;
+    let mut life = life_after_one_invocation(&backend).await;
     let before = backend.connections();
     backend.close_idle();
     life.lambda.freeze_for(Duration::from_secs(6)).await;
@@ -47,11 +52,7 @@ async fn a_connection_that_died_in_a_freeze_costs_nothing() {
 #[tokio::test]
 async fn a_connection_that_looks_alive_is_not_trusted_after_a_freeze() {
     let backend = FakeBackend::start(Answer::OK);
-    // A failed attempt would be the last one.
-    let config = format!("{}retry = {{ max_attempts = 1 }}\n", backend.sink("out"));
-    let mut life = Scenario::new(&config).begin().await;
-    life.invoke(Script::new(vec![Step::Log("before".into())]))
-        .await;
+    let mut life = life_after_one_invocation(&backend).await;
     backend.forget_connections();
     life.lambda.freeze_for(Duration::from_secs(6)).await;
     life.invoke(Script::new(vec![Step::Log("after".into())]))
@@ -68,11 +69,7 @@ async fn a_connection_that_looks_alive_is_not_trusted_after_a_freeze() {
 #[tokio::test]
 async fn a_connection_that_looks_alive_is_doubted_after_a_short_freeze() {
     let backend = FakeBackend::start(Answer::OK);
-    // A failed attempt would be the last one.
-    let config = format!("{}retry = {{ max_attempts = 1 }}\n", backend.sink("out"));
-    let mut life = Scenario::new(&config).begin().await;
-    life.invoke(Script::new(vec![Step::Log("before".into())]))
-        .await;
+    let mut life = life_after_one_invocation(&backend).await;
     let before = backend.connections();
     backend.forget_connections();
     life.lambda.freeze_for(Duration::from_secs(2)).await;

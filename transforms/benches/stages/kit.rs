@@ -1,23 +1,18 @@
 //! Records, a world that stands still, transforms from their TOML, and a stopwatch.
 
-use std::io;
 use std::time::{Duration, Instant as Clock};
 
 use tapline_core::batch::{Batch, Slice};
 use tapline_core::budget::Budget;
-use tapline_core::config::{Context as Loading, Document, Reader, Scope};
-use tapline_core::expr::Names;
 use tapline_core::facts::Facts;
 use tapline_core::invocation::Invocations;
 use tapline_core::ledger::Ledger;
 use tapline_core::level::Level;
 use tapline_core::platform::PlatformEvent;
 use tapline_core::port::Identity;
-use tapline_core::registry::Build;
-use tapline_core::test_util;
+use tapline_core::test_util::{self, StillWorld};
 use tapline_core::transform::{Context, Transform};
 use tapline_core::view::Scratch;
-use tapline_core::world::{Boxed, Instant, Stream, World};
 
 /// Records of the batch.
 pub const RECORDS_MAX: usize = 300;
@@ -31,33 +26,6 @@ const RECORDS: [&str; 3] = [
     r#""{\"level\":\"INFO\",\"requestId\":\"8476a536-e9f4-11e8-9739-2dfe598c3fcd\",\"message\":\"order 1234 shipped to the customer\",\"path\":\"/orders/1234\",\"user\":{\"id\":77,\"tier\":\"gold\"},\"tags\":[\"a\",\"b\"],\"ok\":true}\n""#,
     r#"{"timestamp":"2026-01-02T03:04:05.123Z","level":"WARN","requestId":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","message":"the \"slow\" backend timed out\nagain","path":"/orders/1234","user":{"id":77,"tier":"silver"},"tags":["a","b"],"elapsed_ms":1200,"ok":false}"#,
 ];
-
-/// A world in which no time passes.
-struct Still;
-
-impl World for Still {
-    fn now(&self) -> Instant {
-        Instant(0)
-    }
-    fn wall_ms(&self) -> i64 {
-        0
-    }
-    fn sleep_until(&self, _: Instant) -> Boxed<'static, ()> {
-        Box::pin(std::future::ready(()))
-    }
-    fn random(&self) -> u64 {
-        4
-    }
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-    fn connect(&self, _: &str, _: u16) -> Boxed<'static, io::Result<Box<dyn Stream>>> {
-        Box::pin(std::future::ready(Err(
-            io::ErrorKind::ConnectionRefused.into()
-        )))
-    }
-    fn log(&self, _: Level, _: &str) {}
-}
 
 /// A batch, and all that a transform may look at.
 pub struct Kit {
@@ -109,7 +77,7 @@ impl Kit {
 
     pub fn context(&self) -> Context<'_> {
         Context {
-            world: &Still,
+            world: &StillWorld,
             facts: &self.facts,
             invocations: &self.invocations,
             identity: &self.identity,
@@ -122,20 +90,8 @@ impl Kit {
 
 /// The transform that a table makes.
 pub fn made(kit: &Kit, kind: &str, config: &str) -> Box<dyn Transform> {
-    let kind = tapline_transforms::kinds()
-        .iter()
-        .find(|row| row.name == kind)
-        .expect("the kind is in the table");
-    let loading = Loading::new(&|_| None);
-    let document = Document::parse(&loading, "t.toml", config.as_bytes()).expect("it is TOML");
-    let reader =
-        Reader::root(&loading, &document, kind.fields).with_scope(Scope::Redact, "transform `t`");
-    let build = Build {
-        names: Names { env: &[] },
-        facts: &kit.facts,
-        memory: 16 << 20,
-    };
-    kind.build.expect("all features are on")(&reader, &build).expect("the table is sound")
+    let kinds = tapline_transforms::kinds();
+    test_util::transform(kinds, kind, config, &|_| None, &kit.facts)
 }
 
 /// The least times of two sides.

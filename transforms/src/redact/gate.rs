@@ -9,7 +9,9 @@
 //! full.
 //!
 //! One word has short chains of neighbouring bytes, one long ones; a third looks at every fourth byte alone, and needs
-//! no lanes. A rule of which nothing is known is always suspected.
+//! no lanes; it is left out where no window is in it. A rule of which nothing is known is always suspected. The windows
+//! of one that takes only what stands apart hold the bytes beside a match, too; where a text may begin or end with a
+//! match, which has no such byte, it is suspected as well.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -186,6 +188,17 @@ impl Suspects {
         }
     }
 
+    /// Adds rules that may match anywhere.
+    fn add_all(&mut self, others: &Suspects) {
+        if others.is_empty() {
+            return;
+        }
+        for (word, other) in self.words.iter_mut().zip(&others.words) {
+            *word |= other;
+        }
+        self.span = Span::ALL;
+    }
+
     /// Adds a rule.
     pub fn add(&mut self, rule: usize) {
         if let Some(word) = self.words.get_mut(rule / 64) {
@@ -208,6 +221,25 @@ fn next(state: &State, row: &State) -> State {
 #[inline(always)]
 fn fired(state: &State) -> u64 {
     state[SHORT] & (state[LONG] | NOT_ENDED[LONG]) & (state[FAR] | NOT_ENDED[FAR])
+}
+
+/// What a gate is to look for, for one rule.
+pub struct Wants {
+    pub patterns: Vec<String>,
+    /// Whether a match counts only where no letter, digit or `_` stands beside it.
+    pub apart: bool,
+}
+
+impl Wants {
+    /// The patterns, with what must stand around them.
+    pub fn bordered(&self) -> Vec<String> {
+        const BORDER: &str = "[^0-9A-Za-z_]";
+        let bordered = |pattern: &String| match self.apart {
+            true => format!("{BORDER}(?:{pattern}){BORDER}"),
+            false => pattern.clone(),
+        };
+        self.patterns.iter().map(bordered).collect()
+    }
 }
 
 /// A window with the rules that want it.
@@ -291,16 +323,22 @@ pub struct Gate {
     palette: Vec<ByteSet>,
     /// The rules of which nothing is known.
     open: Suspects,
+    /// Those whose windows reach over what they match, and so not over the borders of a text.
+    apart: Suspects,
 }
 
 impl Gate {
-    /// The gate of some rules, each with all patterns that it looks for.
-    pub fn new(rules: impl ExactSizeIterator<Item = Vec<String>>) -> Gate {
+    /// The gate of some rules.
+    pub fn new(rules: impl ExactSizeIterator<Item = Wants>) -> Gate {
         let mut page = Page::default();
         let mut open = Suspects::new(rules.len());
+        let mut apart = Suspects::new(rules.len());
         let mut all: Vec<(Window, usize)> = Vec::new();
-        for (rule, patterns) in rules.enumerate() {
-            for pattern in patterns {
+        for (rule, wants) in rules.enumerate() {
+            if wants.apart {
+                apart.add(rule);
+            }
+            for pattern in wants.bordered() {
                 match windows(&pattern, &mut page) {
                     Some(windows) => all.extend(windows.into_iter().map(|window| (window, rule))),
                     None => open.add(rule),
@@ -315,7 +353,7 @@ impl Gate {
                 _ => distinct.push((window, vec![rule])),
             }
         }
-        let mut gate = Gate::of_nothing(open);
+        let mut gate = Gate::of_nothing(open, apart);
         gate.fill(distinct, &mut page);
         gate
     }
@@ -325,10 +363,10 @@ impl Gate {
     pub fn open(rules: usize) -> Gate {
         let mut all = Suspects::new(rules);
         (0..rules).for_each(|rule| all.add(rule));
-        Gate::of_nothing(all)
+        Gate::of_nothing(all, Suspects::new(rules))
     }
 
-    fn of_nothing(open: Suspects) -> Gate {
+    fn of_nothing(open: Suspects, apart: Suspects) -> Gate {
         Gate {
             near: Box::new([[[u64::MAX; 256]; GROUP_BYTES]; 2]),
             far: Box::new([u64::MAX; 256]),
@@ -337,6 +375,7 @@ impl Gate {
             buckets: std::array::from_fn(|_| Vec::new()),
             palette: Vec::new(),
             open,
+            apart,
         }
     }
 
@@ -450,18 +489,26 @@ impl Gate {
 
     /// Adds the rules that may match in a text.
     pub fn note(&self, text: &[u8], suspects: &mut Suspects) {
-        if !self.open.is_empty() {
-            for (word, open) in suspects.words.iter_mut().zip(&self.open.words) {
-                *word |= open;
-            }
-            suspects.span = Span::ALL;
+        suspects.add_all(&self.open);
+        let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        if text.first().is_some_and(in_word) || text.last().is_some_and(in_word) {
+            suspects.add_all(&self.apart);
         }
+        if self.buckets[FIRST_BUCKET[FAR]..].iter().all(Vec::is_empty) {
+            self.pass::<false>(text, suspects);
+        } else {
+            self.pass::<true>(text, suspects);
+        }
+    }
+
+    /// Passes over a text, by every fourth byte only where a window wants that.
+    fn pass<const FAR_TOO: bool>(&self, text: &[u8], suspects: &mut Suspects) {
         let mut state = self.start;
         let (pairs, rest) = text.as_chunks::<{ 2 * GROUP_BYTES }>();
         for (pair, group) in pairs.iter().enumerate() {
             let [a, b, c, d, e, f, g, h] = *group;
-            let middle = next(&state, &self.row([a, b, c, d]));
-            state = next(&middle, &self.row([e, f, g, h]));
+            let middle = next(&state, &self.row::<FAR_TOO>([a, b, c, d]));
+            state = next(&middle, &self.row::<FAR_TOO>([e, f, g, h]));
             if fired(&middle) & fired(&state) < FIRED_NONE {
                 let at = pair * 2 * GROUP_BYTES;
                 if fired(&middle) < FIRED_NONE {
@@ -487,7 +534,7 @@ impl Gate {
 
     /// What a group rules out.
     #[inline(always)]
-    fn row(&self, [a, b, c, d]: [u8; GROUP_BYTES]) -> State {
+    fn row<const FAR_TOO: bool>(&self, [a, b, c, d]: [u8; GROUP_BYTES]) -> State {
         let all = |[first, second, third, fourth]: &[Table; GROUP_BYTES]| {
             first[usize::from(a)]
                 | second[usize::from(b)]
@@ -495,7 +542,11 @@ impl Gate {
                 | fourth[usize::from(d)]
         };
         let [short, long] = &*self.near;
-        [all(short), all(long), self.far[usize::from(a)]]
+        let far = match FAR_TOO {
+            true => self.far[usize::from(a)],
+            false => u64::MAX,
+        };
+        [all(short), all(long), far]
     }
 
     /// What the last group rules out, which may be cut short.

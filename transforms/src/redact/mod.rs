@@ -231,6 +231,7 @@ fn redact(reader: &Reader<'_>) -> Option<Redact> {
             keys: Keys::default(),
             takes: Takes::Secrets,
             words: rule.words,
+            apart: rule.apart,
         });
     }
     // What goes by its key is looked for behind what has a shape of its own, which gives the better label.
@@ -396,6 +397,7 @@ fn custom_rules(reader: &Reader<'_>, fallback: Action) -> Vec<Active> {
             keys: Keys::default(),
             takes: Takes::All,
             words: &[],
+            apart: false,
         });
     }
     rules

@@ -12,7 +12,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind};
 
 use super::action::{Action, is_continuation, is_replacement};
-use super::gate::{Gate, Span, Suspects};
+use super::gate::{Gate, Span, Suspects, Wants};
 use super::keys::{Keys, Link};
 use super::validate::{Check, Found, Verdict};
 use super::words::Words;
@@ -51,6 +51,8 @@ pub struct Active {
     pub takes: Takes,
     /// Words of which one must stand near a match; none: it needs none.
     pub words: &'static [&'static str],
+    /// Whether it takes a match only as a whole, and only where no letter, digit or `_` stands beside it.
+    pub apart: bool,
 }
 
 /// Which values of its keys a rule takes.
@@ -111,6 +113,18 @@ impl Pattern {
         self.compiled
             .get_or_init(|| compile(&self.source).ok())
             .as_ref()
+    }
+}
+
+impl Active {
+    /// What the gate looks for.
+    fn wants(&self) -> Wants {
+        let mut patterns = vec![self.regex.source.to_string()];
+        patterns.extend(self.keys.traces());
+        Wants {
+            patterns,
+            apart: self.apart,
+        }
     }
 }
 
@@ -200,11 +214,7 @@ impl Scanner {
     /// Makes what was left for later.
     pub fn prepare(&mut self) {
         if self.gate.get().is_none() {
-            self.gate = OnceCell::from(Gate::new(self.rules.iter().map(|rule| {
-                let mut patterns = vec![rule.regex.source.to_string()];
-                patterns.extend(rule.keys.traces());
-                patterns
-            })));
+            self.gate = OnceCell::from(Gate::new(self.rules.iter().map(Active::wants)));
             self.words = Words::new(&self.rules).ok();
         }
         self.anchored();
@@ -390,6 +400,7 @@ pub fn keyed(
         keys,
         takes,
         words: &[],
+        apart: false,
     })
 }
 

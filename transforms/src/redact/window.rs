@@ -248,7 +248,14 @@ impl Window {
                 }
             }
         }
-        best.map(|(print, rate)| (Window { sets, print }, rate))
+        let (mut print, rate) = best?;
+        if print.shape == Shape::Short {
+            // As many places as each lane sees of a window's start: more tell it better from others.
+            let seen = Shape::Short.places() - GROUP_BYTES;
+            print.last = print.last.max(seen.min(sets.len() - 1));
+            print.places = Shape::Short.places().min(print.last + 1);
+        }
+        Some((Window { sets, print }, rate))
     }
 }
 

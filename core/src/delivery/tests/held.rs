@@ -3,14 +3,6 @@
 use super::*;
 use crate::test_util::{GrowingSink, HELD_BYTES};
 
-fn retry() -> Verdict {
-    Verdict::Retry {
-        why: "503".into(),
-        after: None,
-        answered: true,
-    }
-}
-
 /// Flushes `times` times, `gap` apart, with a record each.
 fn invocations(bench: &mut Bench, times: u64, gap: Duration) -> impl Future<Output = ()> + use<> {
     let (world, port, progress) = (
@@ -154,7 +146,7 @@ fn part_of_an_object_can_be_taken_refused_and_tried_again() {
     bench.give(4, Lane::Middle);
     let partial = Outcome {
         verdict: Verdict::Accepted,
-        exceptions: vec![(1, Verdict::Rejected("400".into())), (2, retry())],
+        exceptions: vec![(1, Verdict::Rejected("400".into())), (2, retry("503"))],
     };
     let answers = [Answer::After(Duration::ZERO, partial), Answer::ok()];
     let (sink, seen) = GrowingSink::new(answers, 100, Duration::ZERO);

@@ -39,14 +39,6 @@ impl Sink for StopsAtBad {
     }
 }
 
-fn retry(why: &'static str) -> Verdict {
-    Verdict::Retry {
-        why: why.into(),
-        after: None,
-        answered: true,
-    }
-}
-
 /// More bad records than there are attempts, in front of good ones: each bad one is refused, each good one arrives.
 #[test]
 fn bad_records_use_up_no_attempts_of_the_good_ones_behind_them() {

@@ -108,7 +108,7 @@ fn judge(answer: &Answer, records: &Selection, wall_ms: i64) -> Outcome {
             why,
             after: None,
             answered,
-        } => Verdict::Retry {
+        } if answer.status.as_u16() == 429 => Verdict::Retry {
             why,
             after: reset(answer, wall_ms),
             answered,

@@ -9,7 +9,7 @@ use tapline_core::json;
 use tapline_core::sink::{Outcome, Selection, Verdict};
 use tapline_core::template::{Allow, Template};
 
-use super::super::answer::{again, by_status, not_understood, number, positional, status};
+use super::super::answer::{again, at, by_status, not_understood, number, positional, status};
 use super::super::body::{Items, Limits};
 use super::super::document::{Object, Shape};
 use super::super::preset::{Form, Options, Preset};
@@ -97,7 +97,7 @@ fn item(fields: &[(String, Template)], seen: &Seen<'_>, object: &mut Object<'_>)
 }
 
 fn judge(answer: &Answer, records: &Selection, wall_ms: i64) -> Outcome {
-    let body = answer.body.as_slice();
+    let body = at(&answer.body, &[]).unwrap_or_default();
     match by_status(answer, wall_ms) {
         Verdict::Accepted if body.first() != Some(&b'[') => not_understood().into(),
         Verdict::Accepted => {

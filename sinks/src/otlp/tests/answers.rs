@@ -4,7 +4,6 @@ use hyper::StatusCode;
 use hyper::header::RETRY_AFTER;
 
 use super::*;
-use crate::otlp::answer::Remark;
 use crate::shared::http::Answer;
 
 const WALL_MS: i64 = 784_111_777_000;
@@ -23,16 +22,16 @@ fn answer(status: u16, kind: &'static str, body: &[u8]) -> Answer {
     }
 }
 
-fn of(answer: &Answer) -> (Verdict, usize, Option<Remark>) {
-    let Meaning { outcome, remark } = meaning(answer, 10, WALL_MS);
-    let rejected = Verdict::Rejected("partial_success".into());
+fn of(answer: &Answer) -> (Verdict, usize, bool) {
+    let Meaning { outcome, warns } = meaning(answer, 10, WALL_MS);
+    let rejected = Verdict::Unnamed("partial_success".into());
     assert!(
         outcome
             .exceptions
             .iter()
             .all(|(at, verdict)| *at < 10 && *verdict == rejected)
     );
-    (outcome.verdict, outcome.exceptions.len(), remark)
+    (outcome.verdict, outcome.exceptions.len(), warns)
 }
 
 const PROTOBUF: &str = "application/x-protobuf";
@@ -40,74 +39,90 @@ const JSON: &str = "application/json";
 
 #[test]
 fn a_success_counts_what_it_says_was_rejected() {
-    let warning = |text: &str| Some(Remark::Warning(text.to_owned()));
-    let some = |count, text: &str| Some(Remark::Rejected(count, text.to_owned()));
-    let rows: [(&str, &[u8], usize, Option<Remark>); 21] = [
-        (PROTOBUF, b"", 0, None),
-        (PROTOBUF, b"\x0a\x00", 0, None),
-        (PROTOBUF, b"\x0a\x05\x12\x03bad", 0, warning("bad")),
-        (PROTOBUF, b"\x0a\x07\x08\x03\x12\x03bad", 3, some(3, "bad")),
-        (PROTOBUF, b"\x0a\x02\x08\x03", 3, some(3, "")),
+    let rows: [(&str, &[u8], usize, bool); 20] = [
+        (PROTOBUF, b"", 0, false),
+        (PROTOBUF, b"\x0a\x00", 0, false),
+        (PROTOBUF, b"\x0a\x05\x12\x03bad", 0, true),
+        (PROTOBUF, b"\x0a\x07\x08\x03\x12\x03bad", 3, false),
+        // The words are no text; the count beside them holds.
+        (PROTOBUF, b"\x0a\x07\x08\x03\x12\x03\xff\xfe\x80", 3, false),
+        (PROTOBUF, b"\x0a\x02\x08\x03", 3, false),
         // More than was sent, and less than nothing.
-        (PROTOBUF, b"\x0a\x02\x08\x63", 10, some(10, "")),
+        (PROTOBUF, b"\x0a\x02\x08\x63", 10, false),
         (
             PROTOBUF,
             b"\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
             0,
-            None,
+            false,
         ),
         // A field that nobody knows.
-        (PROTOBUF, b"\x0a\x02\x08\x03\x7a\x01x", 3, some(3, "")),
-        (PROTOBUF, b"\x0a\xff", 0, Some(Remark::Foreign)),
-        (JSON, b"", 0, None),
-        (JSON, b"{}", 0, None),
-        (JSON, b"{\"partialSuccess\":{}}", 0, None),
-        (JSON, b"{\"partialSuccess\":null}", 0, None),
+        (PROTOBUF, b"\x0a\x02\x08\x03\x7a\x01x", 3, false),
+        (JSON, b"", 0, false),
+        (JSON, b"{}", 0, false),
+        (JSON, b"{\"partialSuccess\":{}}", 0, false),
+        (JSON, b"{\"partialSuccess\":null}", 0, false),
         (
             JSON,
             br#"{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"b\u0061d"}}"#,
             2,
-            some(2, "bad"),
+            false,
         ),
         (
             JSON,
             br#" {"x":[1],"partialSuccess":{"y":{},"rejectedLogRecords":2}} "#,
             2,
-            some(2, ""),
+            false,
         ),
         (
             "application/json; charset=utf-8",
             br#"{"partialSuccess":{"rejectedLogRecords":0,"errorMessage":"w"}}"#,
             0,
-            warning("w"),
+            true,
         ),
-        (JSON, b"[]", 0, Some(Remark::Foreign)),
-        (JSON, b"{\"partialSuccess\":", 0, Some(Remark::Foreign)),
         // A wrong type: the body tells.
         (
             "text/plain",
             br#"{"partialSuccess":{"rejectedLogRecords":"1"}}"#,
             1,
-            some(1, ""),
+            false,
         ),
-        ("", b"\x0a\x02\x08\x03", 3, some(3, "")),
-        (
-            "text/html",
-            b"<html>sign in</html>",
-            0,
-            Some(Remark::Foreign),
-        ),
+        ("", b"\x0a\x02\x08\x03", 3, false),
+        ("", b"", 0, false),
+        ("text/plain", b"", 0, false),
     ];
-    for (kind, body, rejected, remark) in rows {
+    for (kind, body, rejected, warns) in rows {
         for status in [200, 201, 202, 204, 299] {
             let text = String::from_utf8_lossy(body);
             let got = of(&answer(status, kind, body));
-            assert_eq!(
-                got,
-                (Verdict::Accepted, rejected, remark.clone()),
-                "{kind} {text}"
-            );
+            assert_eq!(got, (Verdict::Accepted, rejected, warns), "{kind} {text}");
         }
+    }
+}
+
+/// A portal, a wrong address, a proxy that cuts: nobody knows what a collector would have said.
+#[test]
+fn a_success_without_the_message_of_the_protocol_is_none() {
+    let none = Verdict::Retry {
+        why: "not_otlp".into(),
+        after: None,
+        answered: true,
+    };
+    let rows: [(&str, &[u8], bool); 9] = [
+        (PROTOBUF, b"\x0a\xff", true),
+        (PROTOBUF, b"\x0a\x07\x08\x03\x12", true),
+        (PROTOBUF, b"", false),
+        (PROTOBUF, b"\x0a\x02\x08\x03", false),
+        (JSON, b"[]", true),
+        (JSON, b"{\"partialSuccess\":", true),
+        (JSON, b"{}", false),
+        ("text/html", b"<html>sign in</html>", true),
+        ("text/plain", b"ok", true),
+    ];
+    for (kind, body, whole) in rows {
+        let mut answer = answer(200, kind, body);
+        answer.whole = whole;
+        let text = String::from_utf8_lossy(body);
+        assert_eq!(of(&answer), (none.clone(), 0, false), "{kind} {text}");
     }
 }
 
@@ -153,25 +168,4 @@ fn a_wait_that_is_asked_for_is_handed_on() {
         };
         assert_eq!(after, wanted.map(Duration::from_secs), "{value}");
     }
-}
-
-#[test]
-fn a_refusal_is_said_without_the_collectors_words() {
-    let said = |kind, body: &[u8]| match of(&answer(400, kind, body)).2 {
-        Some(Remark::Refused(status, words)) => (status, words),
-        other => panic!("{other:?}"),
-    };
-    let wanted = ("400".to_owned(), "no such field".to_owned());
-    assert_eq!(said(PROTOBUF, b"\x08\x03\x12\x0dno such field"), wanted);
-    assert_eq!(
-        said(JSON, br#"{"code":3,"message":"no such field"}"#),
-        wanted
-    );
-    assert_eq!(said("text/html", b"<html>").1, "");
-    let quoting = Remark::Refused("400".into(), "invalid key s3cret".into());
-    let line = quoting.line("sink `out`", "logs");
-    assert!(
-        line.starts_with("sink `out` refused logs with 400; they are not sent again; its reason")
-    );
-    assert!(!line.contains("s3cret"), "{line}");
 }

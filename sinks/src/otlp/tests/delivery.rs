@@ -184,26 +184,37 @@ async fn one_large_record_for_aws_travels_alone() {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// The loop says it, one line a reason; a warning without any refusal is the sink's to say.
 #[tokio::test]
-async fn what_a_collector_rejects_is_counted_and_said_once() {
+async fn what_a_collector_rejects_is_counted_and_a_warning_is_said_once() {
     const PARTIAL: Step = Say(
         "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 9\r\n\r\n\x0a\x07\x08\x02\x12\x03bad",
     );
-    let server = Server::start(vec![vec![Take, PARTIAL, Take, PARTIAL]]).await;
+    const WARNING: Step = Say(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 7\r\n\r\n\x0a\x05\x12\x03bad",
+    );
+    let server = Server::start(vec![vec![
+        Take, PARTIAL, Take, PARTIAL, Take, WARNING, Take, WARNING,
+    ]])
+    .await;
     let mut sink = to(&server, "");
     let world = TestWorld::new();
     for _ in 0..2 {
         let outcome = deliver(&mut sink, &world, &["a", "b", "c"]).await;
         assert_eq!(outcome.verdict, Verdict::Accepted);
-        let rejected = || Verdict::Rejected("partial_success".into());
-        assert_eq!(outcome.exceptions, [(0, rejected()), (1, rejected())]);
+        let rejected = || Verdict::Unnamed("partial_success".into());
+        assert_eq!(outcome.exceptions, [(1, rejected()), (2, rejected())]);
+    }
+    assert!(world.messages.take().is_empty());
+    for _ in 0..2 {
+        let outcome = deliver(&mut sink, &world, &["a", "b", "c"]).await;
+        assert_eq!(outcome, Verdict::Accepted.into());
     }
     assert_eq!(world.connects.get(), 1);
-    let said = world.messages.take();
     assert_eq!(
-        said,
+        world.messages.take(),
         [
-            "the file rejected 2 of the logs of a request; its reason is not logged, since it may quote what was sent"
+            "the file took all logs of a request, and warns; its words are not logged, since they may quote what was sent"
         ]
     );
 }
@@ -229,4 +240,36 @@ async fn a_collector_that_hangs_up_or_cannot_be_reached_is_tried_again() {
         answered(&deliver(&mut sink, &world, &["a"]).await),
         Some(true)
     );
+}
+
+#[tokio::test]
+async fn no_word_of_a_collector_is_logged() {
+    const WORDS: &str = "refused key s3cret";
+    let partial = |rejected| {
+        format!(
+            "{{\"partialSuccess\":{{\"rejectedLogRecords\":{rejected},\"errorMessage\":\"{WORDS}\"}}}}"
+        )
+    };
+    let status = format!("{{\"code\":3,\"message\":\"{WORDS}\"}}");
+    let says = |status: u16, body: &str| {
+        let head = format!("{status} {WORDS}\r\ncontent-type: application/json");
+        crate::shared::test_server::answer(&head, body)
+    };
+    let answers = [
+        says(200, &partial(1)),
+        says(200, &partial(0)),
+        says(400, &status),
+        says(403, &status),
+        says(503, &status),
+    ];
+    let steps = answers.into_iter().flat_map(|answer| [Take, answer]);
+    let server = Server::start(vec![steps.collect()]).await;
+    let (mut sink, world) = (to(&server, "protocol = \"http/json\""), TestWorld::new());
+    for _ in 0..5 {
+        let outcome = deliver(&mut sink, &world, &["a", "b"]).await;
+        assert!(!format!("{outcome:?}").contains("s3cret"), "{outcome:?}");
+    }
+    let said = world.messages.take();
+    assert_eq!(said.len(), 1, "the warning: {said:?}");
+    assert!(!said[0].contains("s3cret"), "{said:?}");
 }

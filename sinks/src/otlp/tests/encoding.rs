@@ -194,6 +194,30 @@ fn the_message_is_the_body_and_the_other_members_are_attributes() {
     }
 }
 
+/// Whoever writes such a record must not have the function pay for it: eight times the members are about eight times
+/// the work, and not sixty-four times.
+#[test]
+fn the_work_for_a_record_grows_with_its_members_and_not_with_their_square() {
+    let least = |count: usize| {
+        let members = (0..count).map(|number| format!("\"k{number}\":{number}"));
+        let value = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+        let record = line(&value);
+        let Some(Value::KvlistValue(list)) = record.body.unwrap().value else {
+            panic!("it has no message");
+        };
+        assert_eq!(list.values.len(), count);
+        let records = select(batch("function", &value, None));
+        let took = (0..3).map(|_| {
+            let start = tokio::time::Instant::now();
+            protobuf(&records, Body::Message);
+            start.elapsed()
+        });
+        took.min().unwrap()
+    };
+    let (few, many) = (least(2_000), least(16_000));
+    assert!(many < few * 25, "{few:?} {many:?}");
+}
+
 #[test]
 fn with_body_record_nothing_is_taken_apart() {
     let rows = [

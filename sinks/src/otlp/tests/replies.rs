@@ -3,7 +3,6 @@
 use hyper::StatusCode;
 
 use super::*;
-use crate::otlp::answer::Remark;
 use crate::otlp::reply::Reply;
 
 fn reply(pairs: &[(&'static str, &str)], body: &[u8]) -> Reply {
@@ -61,13 +60,8 @@ fn every_code_is_tried_again_denied_or_rejected() {
         ("x", rejected("UNKNOWN")),
     ];
     for (code, wanted) in rows {
-        let Meaning { outcome, remark } = reply(&[("grpc-status", code)], b"").meaning(3);
-        assert_eq!(outcome.verdict, wanted, "{code}");
-        assert_eq!(
-            remark.is_some(),
-            matches!(wanted, Verdict::Rejected(_)),
-            "{code}"
-        );
+        let meaning = reply(&[("grpc-status", code)], b"").meaning(3, 0);
+        assert_eq!(meaning, Meaning::from(wanted), "{code}");
     }
 }
 
@@ -76,19 +70,19 @@ fn an_exhausted_server_is_tried_again_only_where_it_says_when() {
     let pairs = [("grpc-status", "8"), ("grpc-status-details-bin", DETAILS)];
     let after = Some(Duration::from_millis(1_500));
     assert_eq!(
-        reply(&pairs, b"").meaning(1).outcome.verdict,
+        reply(&pairs, b"").meaning(1, 0).outcome.verdict,
         retry("RESOURCE_EXHAUSTED", after)
     );
     let padded = format!("{DETAILS}==");
     let pairs = [("grpc-status", "14"), ("grpc-status-details-bin", &padded)];
     assert_eq!(
-        reply(&pairs, b"").meaning(1).outcome.verdict,
+        reply(&pairs, b"").meaning(1, 0).outcome.verdict,
         retry("UNAVAILABLE", after)
     );
     for broken in ["", "%", "CAga", "////"] {
         let pairs = [("grpc-status", "14"), ("grpc-status-details-bin", broken)];
         assert_eq!(
-            reply(&pairs, b"").meaning(1).outcome.verdict,
+            reply(&pairs, b"").meaning(1, 0).outcome.verdict,
             retry("UNAVAILABLE", None)
         );
     }
@@ -113,7 +107,7 @@ fn a_message_that_is_too_large_is_halved() {
     for (code, words) in words {
         let pairs = [("grpc-status", code), ("grpc-message", words)];
         assert_eq!(
-            reply(&pairs, b"").meaning(1).outcome.verdict,
+            reply(&pairs, b"").meaning(1, 0).outcome.verdict,
             Verdict::TooLarge,
             "{words}"
         );
@@ -134,7 +128,7 @@ fn without_a_status_that_of_http_stands_for_one() {
     ];
     for (http, wanted) in rows {
         assert_eq!(
-            reply_over(http, &[], b"").meaning(1).outcome.verdict,
+            reply_over(http, &[], b"").meaning(1, 0).outcome.verdict,
             wanted,
             "{http}"
         );
@@ -144,27 +138,45 @@ fn without_a_status_that_of_http_stands_for_one() {
 #[test]
 fn a_success_counts_what_it_says_was_rejected() {
     let ok = [("grpc-status", "0")];
-    let rows: [(&[u8], usize, Option<Remark>); 4] = [
-        (b"\0\0\0\0\0", 0, None),
+    let none = || retry("not_otlp", None);
+    let rows: [(&[u8], Verdict, usize, bool); 5] = [
+        (b"\0\0\0\0\0", Verdict::Accepted, 0, false),
+        (
+            b"\0\0\0\0\x07\x0a\x05\x12\x03bad",
+            Verdict::Accepted,
+            0,
+            true,
+        ),
         (
             b"\0\0\0\0\x09\x0a\x07\x08\x02\x12\x03bad",
+            Verdict::Accepted,
             2,
-            Some(Remark::Rejected(2, "bad".into())),
+            false,
         ),
-        (b"\x01\0\0\0\x01x", 0, Some(Remark::Foreign)),
-        (b"", 0, Some(Remark::Foreign)),
+        // Packed in a way that was not asked for, and no message at all.
+        (b"\x01\0\0\0\x01x", none(), 0, false),
+        (b"", none(), 0, false),
     ];
-    for (body, rejected, remark) in rows {
-        let meaning = reply(&ok, body).meaning(3);
-        assert_eq!(meaning.outcome.verdict, Verdict::Accepted);
+    for (body, verdict, rejected, warns) in rows {
+        let meaning = reply(&ok, body).meaning(3, 0);
+        assert_eq!(meaning.outcome.verdict, verdict);
         assert_eq!(
-            (meaning.outcome.exceptions.len(), meaning.remark),
-            (rejected, remark)
+            (meaning.outcome.exceptions.len(), meaning.warns),
+            (rejected, warns)
         );
     }
-    let pairs = [("grpc-status", "3"), ("grpc-message", "no%20such field%0A")];
-    let wanted = Remark::Refused("INVALID_ARGUMENT".into(), "no such field\n".into());
-    assert_eq!(reply(&pairs, b"").meaning(1).remark, Some(wanted));
+}
+
+/// What stands in front of the server speaks plain HTTP, and says there how long to wait.
+#[test]
+fn a_wait_that_is_asked_for_in_plain_http_is_handed_on() {
+    let after = [("retry-after", "7")];
+    let wanted = retry("UNAVAILABLE", Some(Duration::from_secs(7)));
+    let meaning = reply_over(429, &after, b"").meaning(1, 0);
+    assert_eq!(meaning.outcome.verdict, wanted);
+    let with_status = [after[0], ("grpc-status", "14")];
+    let meaning = reply(&with_status, b"").meaning(1, 0);
+    assert_eq!(meaning.outcome.verdict, retry("UNAVAILABLE", None));
 }
 
 /// Then a secret that came from AWS is fetched anew.

@@ -77,6 +77,8 @@ pub struct Rule {
     /// Words of which one must stand near a match, see [`Found::is_near`](super::validate::Found::is_near); where there
     /// are none, a match needs none.
     pub words: &'static [&'static str],
+    /// Whether the check takes a match only as a whole, and only where no letter, digit or `_` stands beside it.
+    pub apart: bool,
 }
 
 const fn rule(id: &'static str, group: Group, pattern: &'static str, check: Check) -> Rule {
@@ -87,6 +89,7 @@ const fn rule(id: &'static str, group: Group, pattern: &'static str, check: Chec
         check,
         keys: &[],
         words: &[],
+        apart: false,
     }
 }
 

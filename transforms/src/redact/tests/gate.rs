@@ -3,7 +3,7 @@
 use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::super::gate::{Gate, Suspects};
+use super::super::gate::{Gate, Suspects, Wants};
 use super::super::keys::Keys;
 use super::super::scan;
 use super::*;
@@ -88,11 +88,12 @@ fn noise(random: &mut Random, out: &mut Vec<u8>, most: usize) {
     }
 }
 
-/// All that the gate is asked for: of each built-in rule its pattern, and that of its keys.
+/// All that the gate is asked for: of each built-in rule its pattern with its borders, and that of its keys.
 fn built_in() -> Vec<(String, String)> {
-    let patterns = RULES
-        .iter()
-        .map(|rule| (rule.id.to_owned(), rule.pattern.to_owned()));
+    let patterns = RULES.iter().map(|rule| {
+        let wants = wants(rule.pattern, rule.apart);
+        (rule.id.to_owned(), wants.bordered().remove(0))
+    });
     let keyed = RULES
         .iter()
         .filter(|rule| !rule.keys.is_empty())
@@ -102,6 +103,13 @@ fn built_in() -> Vec<(String, String)> {
             (format!("{}, keys", rule.id), keys.pattern())
         });
     patterns.chain(keyed).collect()
+}
+
+fn wants(pattern: &str, apart: bool) -> Wants {
+    Wants {
+        patterns: vec![pattern.to_owned()],
+        apart,
+    }
 }
 
 /// Patterns that a configuration may have, hard ones among them: borders, empty parts, any bytes, Unicode.
@@ -131,7 +139,7 @@ fn what_fits_a_pattern_opens_the_gate() {
             .iter()
             .map(|regex| ((*regex).to_owned(), (*regex).to_owned())),
     );
-    let gate = Gate::new(patterns.iter().map(|(_, pattern)| vec![pattern.clone()]));
+    let gate = Gate::new(patterns.iter().map(|(_, pattern)| wants(pattern, false)));
     let parsed: Vec<Hir> = patterns
         .iter()
         .map(|(_, pattern)| parsed(pattern))
@@ -162,7 +170,7 @@ fn what_fits_a_pattern_opens_the_gate() {
 #[test]
 fn a_match_is_seen_wherever_it_stands() {
     let patterns = built_in();
-    let gate = Gate::new(patterns.iter().map(|(_, pattern)| vec![pattern.clone()]));
+    let gate = Gate::new(patterns.iter().map(|(_, pattern)| wants(pattern, false)));
     for (rule, (id, pattern)) in patterns.iter().enumerate() {
         let mut fits = Vec::new();
         generate(&parsed(pattern), &mut Random::new(rule as u64), &mut fits);

@@ -9,7 +9,7 @@
 
 use super::*;
 
-/// The fate of each of five records, as one letter: `a`ccepted, `r`ejected, `t`ried again, `h`alved, `d`enied; and the
+/// The fate of each of five records, as one letter: `a`ccepted, `r`ejected, rejected and `u`nnamed, `t`ried again, `h`alved, `d`enied; and the
 /// words of those that are not accepted, once each.
 async fn fates(name: &str, head: &str, body: &str) -> (String, Vec<String>) {
     let texts = ["0", "1", "2", "3", "4"];
@@ -37,6 +37,7 @@ pub(super) fn shown(outcome: &Outcome, records_count: usize) -> (String, Vec<Str
         let (letter, word) = match verdict.unwrap_or(&outcome.verdict) {
             Verdict::Accepted => ('a', None),
             Verdict::Rejected(why) => ('r', Some(why.to_string())),
+            Verdict::Unnamed(why) => ('u', Some(why.to_string())),
             Verdict::Retry { why, answered, .. } => {
                 assert!(answered, "the service has spoken");
                 ('t', Some(why.to_string()))
@@ -256,6 +257,12 @@ async fn honeycomb_has_a_status_for_each() {
                 "aattt",
                 &["malformed"],
             ),
+            (
+                "200 OK",
+                "\n [ {\"status\":202}, {\"status\":202}, {\"status\":202}, {\"status\":202}, {\"status\":202} ]",
+                "aaaaa",
+                &[],
+            ),
             ("200 OK", "{}", "ttttt", &["malformed"]),
             ("200 OK", "[]", "ttttt", &["malformed"]),
             ("429 Slow", r#"{"error":"x"}"#, "ttttt", &["429"]),
@@ -282,8 +289,8 @@ async fn axiom_and_openobserve_count_what_failed() {
                 "aaaaa",
                 &[],
             ),
-            ("200 OK", failed, "aaarr", &["failed"]),
-            ("200 OK", r#"{"failed":9}"#, "rrrrr", &["failed"]),
+            ("200 OK", failed, "aaauu", &["failed"]),
+            ("200 OK", r#"{"failed":9}"#, "uuuuu", &["failed"]),
             ("200 OK", "ok", "ttttt", &["malformed"]),
             ("429 Slow", "", "ttttt", &["429"]),
         ],
@@ -301,10 +308,14 @@ async fn axiom_and_openobserve_count_what_failed() {
             (
                 "200 OK",
                 r#"{"code":200,"status":[{"name":"a","successful":1,"failed":1,"error":"Too old data"},{"failed":2}]}"#,
-                "aarrr",
+                "aauuu",
                 &["failed"],
             ),
             ("200 OK", r#"{"code":200}"#, "ttttt", &["malformed"]),
+            // Somebody's `status`, but no stream of it.
+            ("200 OK", r#"{"status":"ok"}"#, "ttttt", &["malformed"]),
+            ("200 OK", r#"{"status":[]}"#, "ttttt", &["malformed"]),
+            ("200 OK", r#"{"status":[{"name":"a"}]}"#, "ttttt", &["malformed"]),
             ("401 No", "", "ddddd", &["401"]),
         ],
     )
@@ -314,25 +325,31 @@ async fn axiom_and_openobserve_count_what_failed() {
 #[tokio::test]
 async fn axiom_says_when_its_limits_begin_anew() {
     // The world's wall clock is at 1,773,480,413.589 s.
-    for (reset, wanted_ms) in [
-        ("x-ratelimit-reset: 1773480420", 6_411),
-        ("X-IngestLimit-Reset: 1773480420", 6_411),
-        ("x-ratelimit-reset: 1773480000", 0),
-        ("x-ingestlimit-reset: 1776000000", 600_000),
-        ("retry-after: 3\r\nx-ratelimit-reset: 1773480420", 3_000),
+    for (status, reset, wanted_ms) in [
+        (429, "x-ratelimit-reset: 1773480420", Some(6_411)),
+        (429, "X-IngestLimit-Reset: 1773480420", Some(6_411)),
+        (429, "x-ratelimit-reset: 1773480000", Some(0)),
+        (429, "x-ingestlimit-reset: 1776000000", Some(600_000)),
+        (
+            429,
+            "retry-after: 3\r\nx-ratelimit-reset: 1773480420",
+            Some(3_000),
+        ),
+        // It is there in every answer, and only this one says that the limit was hit.
+        (503, "x-ratelimit-reset: 1773480420", None),
     ] {
-        let head = format!("429 Slow\r\n{reset}");
+        let head = format!("{status} Slow\r\n{reset}");
         let server = Server::start(vec![vec![Take, answer(&head, "")]]).await;
         let (world, budget) = (world(), Budget::new(64 << 20));
         let mut sink = preset("axiom", &server);
         let records = selection(&TEXTS);
         let outcome = sink.deliver(&records, world.call(&budget)).await;
         let wanted = Verdict::Retry {
-            why: "429".into(),
-            after: Some(Duration::from_millis(wanted_ms)),
+            why: status.to_string().into(),
+            after: wanted_ms.map(Duration::from_millis),
             answered: true,
         };
-        assert_eq!(outcome.verdict, wanted, "{reset}");
+        assert_eq!(outcome.verdict, wanted, "{status} {reset}");
     }
 }
 
@@ -345,13 +362,13 @@ async fn logzio_says_how_many_lines_it_stored() {
             (
                 "400 Bad",
                 r#"{"malformedLines":2,"successfulLines":3,"oversizedLines":0,"emptyLogLines":0}"#,
-                "aaarr",
+                "aaauu",
                 &["malformed"],
             ),
             (
                 "400 Bad",
                 r#"{"malformedLines":0,"successfulLines":4,"oversizedLines":1,"emptyLogLines":0}"#,
-                "aaaar",
+                "aaaau",
                 &["too_large"],
             ),
             ("400 Bad", "no json", "rrrrr", &["400"]),
@@ -418,13 +435,13 @@ async fn dynatrace_takes_all_with_204_and_a_part_with_200() {
             (
                 "200 OK",
                 r#"{"details":{"code":200,"message":"2 events were not ingested because of timestamp out of correct time range."}}"#,
-                "aaarr",
+                "aaauu",
                 &["too_old"],
             ),
             (
                 "200 OK",
                 r#"{"success":{"code":200,"message":"1 events were not ingested because of timestamp out of correct time range. 2 events were not ingested because of their size."}}"#,
-                "aarrr",
+                "aauuu",
                 &["partial"],
             ),
             (
@@ -467,7 +484,7 @@ async fn firehose_says_it_for_each_of_its_records() {
                 "400 Bad",
                 r#"{"__type":"InvalidArgumentException","message":"x"}"#,
                 "rrrrr",
-                &["400"],
+                &["InvalidArgumentException"],
             ),
             (
                 "400 Bad",
@@ -531,5 +548,35 @@ async fn the_others_say_it_with_the_status() {
             ],
         )
         .await;
+    }
+}
+
+/// A page of a portal or of a filter in between, with the status of a success: it has taken nothing.
+#[tokio::test]
+async fn a_page_for_people_is_no_success_of_any_service() {
+    let page = "<html>sign in</html>";
+    let rows = [
+        ("200 OK\r\ncontent-type: text/html", page),
+        (
+            "202 OK\r\ncontent-type: Text/HTML; charset=utf-8",
+            "<!-- portal --><body>sign in",
+        ),
+        ("200 OK", "\n <!DOCTYPE html><title>blocked</title>"),
+    ];
+    for (name, _) in SHOWN {
+        for (head, body) in rows {
+            let (letters, words) = fates(name, head, body).await;
+            assert_eq!(letters, "ttttt", "{name}: {head} {body}");
+            assert_eq!(words, ["malformed"], "{name}: {head} {body}");
+        }
+    }
+    // Small servers call any text HTML unless they are told otherwise.
+    for (name, body) in [
+        ("datadog", "ok"),
+        ("loki", ""),
+        ("splunk_hec", "{\"code\":0}"),
+    ] {
+        let (letters, _) = fates(name, "200 OK\r\ncontent-type: text/html", body).await;
+        assert_eq!(letters, "aaaaa", "{name}: {body}");
     }
 }

@@ -52,7 +52,10 @@ fn said(template: &str) -> String {
 /// The words of a verdict, which is all of it that is ever shown.
 fn word(verdict: &Verdict) -> &str {
     match verdict {
-        Verdict::Rejected(why) | Verdict::Retry { why, .. } | Verdict::Denied { why } => why,
+        Verdict::Rejected(why)
+        | Verdict::Unnamed(why)
+        | Verdict::Retry { why, .. }
+        | Verdict::Denied { why } => why,
         Verdict::Accepted | Verdict::TooLarge | Verdict::Held => "",
     }
 }

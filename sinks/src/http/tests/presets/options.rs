@@ -155,17 +155,7 @@ async fn a_credential_of_a_preset_may_come_from_everywhere() {
             assert!(text.contains(&format!("{key} = {value}")), "{text}");
             let environment = |name: &str| (name == "TOKEN").then(|| "s3cret".to_owned());
             let context = Context::new(&environment);
-            let document = Document::parse(&context, "t.toml", text.as_bytes()).unwrap();
-            let reader = Reader::root(&context, &document, FIELDS);
-            let facts = tapline_core::facts::Facts::default();
-            let env = ["STAGE".to_owned()];
-            let build = Build {
-                names: tapline_core::expr::Names { env: &env },
-                facts: &facts,
-                memory: 16 << 20,
-            };
-            let mut sink = read(&reader, &build).unwrap_or_else(|| panic!("{text}"));
-            drop(reader);
+            let mut sink = sink_in(&context, &text).unwrap_or_else(|| panic!("{text}"));
             let secrets = context.late_secrets();
             assert_eq!(context.finish().render(), "");
             assert_eq!(secrets.wanted().len(), usize::from(value.contains("arn:")));

@@ -14,15 +14,21 @@ const NINE: &str = "[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3} [0-9]{2} [0-9]{4}|[0-9]{
 
 /// The table.
 pub const RULES: &[Rule] = &[
-    rule("Ssn-US", Personal, NINE, |found| {
-        american(found, is_ssn, &["ssn", "socialsecurity", "socsec", "ss#"])
-    }),
-    rule(
-        "IndividualTaxIdentificationNumber-US",
-        Personal,
-        NINE,
-        |found| american(found, is_itin, &["itin", "taxpayer", "taxid", "tin"]),
-    ),
+    Rule {
+        apart: true,
+        ..rule("Ssn-US", Personal, NINE, |found| {
+            american(found, is_ssn, &["ssn", "socialsecurity", "socsec", "ss#"])
+        })
+    },
+    Rule {
+        apart: true,
+        ..rule(
+            "IndividualTaxIdentificationNumber-US",
+            Personal,
+            NINE,
+            |found| american(found, is_itin, &["itin", "taxpayer", "taxid", "tin"]),
+        )
+    },
     Rule {
         keys: &["zip", "zipcode", "zip_code", "zip-code"],
         ..rule(
