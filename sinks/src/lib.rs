@@ -48,6 +48,11 @@ mod grpc;
 mod http;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(all(feature = "s3", not(feature = "parquet")))]
+#[path = "parquet_absent.rs"]
+mod parquet;
 #[cfg(feature = "s3")]
 mod s3;
 #[cfg(feature = "_aws")]

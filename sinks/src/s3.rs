@@ -1,8 +1,8 @@
 //! `s3`: objects of lines in a bucket, one PUT each.
 //!
 //! Protocol: PutObject over HTTP/1.1, signed with the hash of the body. An object is the lines of
-//! [`tapline_core::line`], each ended by a newline, compressed as the key's suffix says. It grows over calls, and over
-//! invocations, until it has its size or its age.
+//! [`tapline_core::line`], each ended by a newline, compressed as the key's suffix says, or with `.parquet` the same in
+//! columns. It grows over calls, and over invocations, until it has its size or its age.
 //!
 //! Guarantee: at least once, and with `conditional` exactly one object: the key of an object is made once, and
 //! `If-None-Match: *` lets only the first PUT win. A 412 after an attempt whose answer was lost says that it won.
@@ -25,6 +25,7 @@ use hyper::Method;
 use hyper::header::{
     CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION, USER_AGENT,
 };
+use tapline_core::level::Level;
 use tapline_core::registry::SinkKind;
 use tapline_core::sink::{Call, CallLimits, Holding, Outcome, Selection, Sink, Verdict};
 use tapline_core::world::{Boxed, World};
@@ -105,7 +106,10 @@ impl S3Sink {
             if let Err(verdict) = self.open(call) {
                 return verdict;
             }
-            let sealed = self.object.seal(call);
+            let sealed = match self.object.seal(call) {
+                Ok(sealed) => sealed,
+                Err(why) => return not_encoded(&why, call),
+            };
             let again = sealed.attempts > 0;
             sealed.attempts += 1;
             let mut outgoing = outgoing(sealed, &self.headers, self.conditional);
@@ -225,6 +229,13 @@ impl S3Sink {
             Remedy::Refused => Verdict::Rejected(fault.reason().into()),
         })
     }
+}
+
+/// The verdict of an object that no file could be made of: another attempt would end the same.
+fn not_encoded(why: &str, call: &Call<'_>) -> Verdict {
+    let message = format!("an object could not be written as Parquet and is lost: {why}");
+    call.world.log(Level::Error, &message);
+    Verdict::Rejected("parquet".into())
 }
 
 /// The verdict of a success with a body, or without its end: S3 says nothing when it stored an object, but a captive

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use tapline_core::config::{Field, FieldKind, Fields, Reader, Spanned};
+use tapline_core::config::{Field, FieldKind, Fields, Kind, Reader, Severity, Spanned};
 use tapline_core::registry::Build;
 use tapline_core::sink::Sink;
 use tapline_core::template::{Allow, Template};
 
-use super::object::{Checksum, Object, Plan};
+use super::object::{Checksum, Form, Object, Plan};
 use super::{S3, S3Sink};
+use crate::parquet;
 use crate::shared::aws;
 use crate::shared::coder::{self, Coder};
 use crate::shared::signed::Signed;
 use crate::shared::sigv4::Scope;
 use crate::shared::url;
+
+/// What the suffix `.parquet` asks for.
+const PARQUET: &str = "parquet";
 
 pub(super) const FIELDS: Fields = &[
     Field {
@@ -29,8 +33,8 @@ pub(super) const FIELDS: Fields = &[
         kind: FieldKind::Template,
         default: "\"{function.name}/dt={date}/hour={hour}/{time_ms}-{instance}-{seq}.ndjson.gz\"",
         required: false,
-        doc: "Template of an object's key, of its first record. With the suffix `.gz` or `.zst` it is compressed. It must name \
-              `{instance}` and `{seq}`, so that no two objects have the same.",
+        doc: "Template of an object's key, of its first record. With the suffix `.gz` or `.zst` it is compressed, with `.parquet` \
+              it is Parquet. It must name `{instance}` and `{seq}`, so that no two objects have the same.",
     },
     Field {
         name: "object",
@@ -198,12 +202,15 @@ fn read_plan(reader: &Reader<'_>, build: &Build<'_>) -> Option<Plan> {
     let checksum = reader.choice("checksum");
     let source = source?;
     let coding = coding(&source);
-    let built = coder::is_built(reader, &coding, "the suffix `.gz`");
+    let built = coder::is_built(reader, &coding, "the suffix `.gz`") && is_built(reader, &coding);
     if !is_unique(reader, &source, key.as_ref()) || !built {
         return None;
     }
     Some(Plan {
-        coder: Coder::of(coding.value),
+        form: match coding.value {
+            PARQUET => Form::Columns,
+            word => Form::Lines(Coder::of(word)),
+        },
         key: key?,
         size_max: usize::try_from(size?.value).ok()?,
         age_max: age?.value,
@@ -220,8 +227,21 @@ fn coding(key: &Spanned<String>) -> Spanned<&'static str> {
     key.clone().map(|key| match key.rsplit('.').next() {
         Some("gz") => "gzip",
         Some("zst") => "zstd",
+        Some(PARQUET) => PARQUET,
         _ => "none",
     })
+}
+
+/// Whether this build can write Parquet where a key asks for it. It was reported where it cannot.
+fn is_built(reader: &Reader<'_>, coding: &Spanned<&'static str>) -> bool {
+    if coding.value != PARQUET || parquet::BUILT {
+        return true;
+    }
+    let (severity, kind, span) = (Severity::Error, Kind::NotBuilt, coding.span.clone());
+    let message = "`.parquet` is not in this build";
+    let help = "rebuild with the cargo feature `parquet`, or write the suffix `.gz`";
+    reader.report(severity, kind, span, message, help);
+    false
 }
 
 /// Whether no two objects of any environment can have the same key.

@@ -18,6 +18,7 @@ use tapline_core::view::{Scratch, Surroundings, View};
 use tapline_core::world::Instant;
 
 use crate::buffer::{Buffer, lines_bytes};
+use crate::parquet;
 use crate::shared::coder::Coder;
 use crate::shared::headers::base64;
 use crate::shared::sigv4::hex;
@@ -35,12 +36,20 @@ pub(super) enum Checksum {
     None,
 }
 
+/// What an object is made of.
+pub(super) enum Form {
+    /// Lines of JSON, compressed or not.
+    Lines(Coder),
+    /// Rows while it grows, and columns as it travels: Parquet.
+    Columns,
+}
+
 /// What an object is made by.
 pub(super) struct Plan {
     pub key: Template,
     pub size_max: usize,
     pub age_max: Duration,
-    pub coder: Coder,
+    pub form: Form,
     pub checksum: Checksum,
 }
 
@@ -81,12 +90,18 @@ impl Object {
         }
     }
 
+    /// Asks for columns although the key does not.
+    #[cfg(test)]
+    pub fn write_columns(&mut self) {
+        self.plan.form = Form::Columns;
+    }
+
     /// Bytes at which it is sent.
     pub fn size_max(&self) -> usize {
         self.plan.size_max
     }
 
-    /// Adds the lines of these records.
+    /// Adds the lines or rows of these records.
     pub fn add(&mut self, records: &Selection, call: &Call<'_>) {
         if self.first.is_none() {
             self.since = call.world.now();
@@ -95,8 +110,13 @@ impl Object {
         let more = self.plain.bytes.len() + lines_bytes(records);
         self.plain.reserve(more, call.budget);
         for (batch, record) in records.records() {
-            line::write(batch, record, &mut self.plain.bytes);
-            self.plain.bytes.push(b'\n');
+            match self.plan.form {
+                Form::Lines(_) => {
+                    line::write(batch, record, &mut self.plain.bytes);
+                    self.plain.bytes.push(b'\n');
+                }
+                Form::Columns => parquet::push(batch, record, &mut self.plain.bytes),
+            }
         }
         self.plain.settle(call.budget);
     }
@@ -112,20 +132,32 @@ impl Object {
     }
 
     /// What travels; made with the first attempt.
-    pub fn seal(&mut self, call: &Call<'_>) -> &mut Sealed {
-        if self.sealed.is_none() {
-            let sealed = self.sealed_now(call);
-            self.sealed = Some(sealed);
-        }
-        self.sealed.as_mut().expect("it was made just now")
+    ///
+    /// # Errors
+    ///
+    /// Why there is none: the encoder of Parquet refused.
+    pub fn seal(&mut self, call: &Call<'_>) -> Result<&mut Sealed, String> {
+        let sealed = match self.sealed.take() {
+            Some(sealed) => sealed,
+            None => self.sealed_now(call)?,
+        };
+        Ok(self.sealed.insert(sealed))
     }
 
-    fn sealed_now(&mut self, call: &Call<'_>) -> Sealed {
+    fn sealed_now(&mut self, call: &Call<'_>) -> Result<Sealed, String> {
         let mut charge = std::mem::take(&mut self.plain);
         let mut packed = Buffer::default();
-        let coder = &mut self.plan.coder;
-        if coder.pack_always(&charge.bytes, &mut packed, call.budget) {
-            charge = packed;
+        match &mut self.plan.form {
+            Form::Lines(coder) => {
+                if coder.pack_always(&charge.bytes, &mut packed, call.budget) {
+                    charge = packed;
+                }
+            }
+            Form::Columns => {
+                let rows = std::mem::take(&mut charge.bytes);
+                parquet::encode(rows.into(), &mut packed, call.budget)?;
+                charge = packed;
+            }
         }
         let body: Bytes = std::mem::take(&mut charge.bytes).into();
         let hash = Sha256::digest(&body);
@@ -144,19 +176,20 @@ impl Object {
             Checksum::Sha256 => Some(("x-amz-checksum-sha256", header(base64(&hash)))),
             Checksum::None => None,
         };
-        Sealed {
+        Ok(Sealed {
             key: self.key(call.facts),
             sha256: header(hex(&hash)),
             checksum,
             body,
-            content_type: match self.plan.coder {
-                Coder::Gzip(_) => "application/gzip",
-                Coder::Zstd(_) => "application/zstd",
-                Coder::None => "application/x-ndjson",
+            content_type: match self.plan.form {
+                Form::Lines(Coder::Gzip(_)) => "application/gzip",
+                Form::Lines(Coder::Zstd(_)) => "application/zstd",
+                Form::Lines(Coder::None) => "application/x-ndjson",
+                Form::Columns => "application/vnd.apache.parquet",
             },
             attempts: 0,
             _charge: charge,
-        }
+        })
     }
 
     /// Another object has the key: the next number is taken.

@@ -228,6 +228,74 @@ async fn an_object_with_the_suffix_of_zstd_is_zstd_however_small() {
     }
 }
 
+/// A file from its first bytes to its last, and the same on a second attempt. A build without Parquet says so.
+#[tokio::test]
+async fn an_object_with_the_suffix_of_parquet_is_parquet_and_the_same_on_every_attempt() {
+    if !crate::parquet::BUILT {
+        let text = "bucket = \"acme\"\nkey = \"{instance}-{seq}.parquet\"";
+        let said = read(text).err().unwrap();
+        assert!(said.contains("`.parquet` is not in this build"), "{said}");
+        assert!(said.contains("or write the suffix `.gz`"), "{said}");
+        return;
+    }
+    let steps = vec![
+        Take,
+        answer("500 X", &error("InternalError")),
+        Take,
+        answer("200 OK", ""),
+    ];
+    let server = Server::start(vec![steps]).await;
+    let more = "key = \"{instance}-{seq}.parquet\"";
+    let mut sink = sink(server.port, more);
+    let (world, budget) = (world(), Budget::new(64 << 20));
+    add(&mut sink, &world, &["one", "two"], &budget).await;
+    add(&mut sink, &world, &["three"], &budget).await;
+    let first = sink.flush(world.call(&budget)).await.verdict;
+    assert_eq!(first, retry("InternalError"));
+    let second = sink.flush(world.call(&budget)).await.verdict;
+    assert_eq!(second, Verdict::Accepted);
+    let bodies: Vec<Vec<u8>> = server
+        .requests()
+        .iter()
+        .map(|request| {
+            let end = request.windows(4).position(|four| four == b"\r\n\r\n");
+            let (head, body) = request.split_at(end.unwrap() + 4);
+            let head = String::from_utf8_lossy(head);
+            assert!(head.contains("content-type: application/vnd.apache.parquet\r\n"));
+            assert!(head.contains("-0.parquet HTTP/1.1\r\n"), "{head}");
+            assert!(head.contains("x-amz-checksum-crc32: ") && !head.contains("content-encoding"));
+            body.to_vec()
+        })
+        .collect();
+    assert_eq!(bodies[0], bodies[1]);
+    assert!(bodies[0].starts_with(b"PAR1") && bodies[0].ends_with(b"PAR1"));
+    assert_eq!(sink.holding(&world), Holding::Nothing);
+    drop(sink);
+    assert_eq!(budget.used(), 0);
+}
+
+/// Another attempt would end the same. What is absent in a build without Parquet refuses every object.
+#[tokio::test]
+async fn an_object_that_cannot_be_encoded_is_said_once_and_rejected() {
+    let (mut sink, world, budget) = (sink(1, KEY), world(), Budget::new(64 << 20));
+    if crate::parquet::BUILT {
+        let verdict = not_encoded("reason", &world.call(&budget));
+        assert_eq!(verdict, Verdict::Rejected("parquet".into()));
+        return;
+    }
+    sink.object.write_columns();
+    add(&mut sink, &world, &["one"], &budget).await;
+    let verdict = sink.flush(world.call(&budget)).await.verdict;
+    assert_eq!(verdict, Verdict::Rejected("parquet".into()));
+    assert_eq!(
+        *world.messages.borrow(),
+        ["an object could not be written as Parquet and is lost: Parquet is not in this build"]
+    );
+    assert_eq!(sink.holding(&world), Holding::Nothing);
+    drop(sink);
+    assert_eq!(budget.used(), 0);
+}
+
 /// The answer was lost after the object had been stored; the second PUT does not win, and that is success.
 #[tokio::test]
 async fn a_412_after_an_attempt_whose_answer_was_lost_is_success_with_the_same_key_and_bytes() {
