@@ -198,7 +198,7 @@ fn the_message_is_the_body_and_the_other_members_are_attributes() {
 /// the work, and not sixty-four times.
 #[test]
 fn the_work_for_a_record_grows_with_its_members_and_not_with_their_square() {
-    let least = |count: usize| {
+    let of = |count: usize| {
         let members = (0..count).map(|number| format!("\"k{number}\":{number}"));
         let value = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
         let record = line(&value);
@@ -206,16 +206,24 @@ fn the_work_for_a_record_grows_with_its_members_and_not_with_their_square() {
             panic!("it has no message");
         };
         assert_eq!(list.values.len(), count);
-        let records = select(batch("function", &value, None));
-        let took = (0..3).map(|_| {
-            let start = tokio::time::Instant::now();
-            protobuf(&records, Body::Message);
-            start.elapsed()
-        });
-        took.min().unwrap()
+        select(batch("function", &value, None))
     };
-    let (few, many) = (least(2_000), least(16_000));
-    assert!(many < few * 25, "{few:?} {many:?}");
+    let took = |records: &Selection| {
+        let start = tokio::time::Instant::now();
+        protobuf(records, Body::Message);
+        start.elapsed()
+    };
+    // Others on the machine only slow a round down: the fastest of each counts, and more are run until they tell.
+    let (few, many) = (of(2_000), of(16_000));
+    let (mut least_few, mut least_many) = (took(&few), took(&many));
+    for round in 0..50 {
+        if round >= 3 && least_many < least_few * 25 {
+            return;
+        }
+        least_few = least_few.min(took(&few));
+        least_many = least_many.min(took(&many));
+    }
+    panic!("{least_few:?} {least_many:?}");
 }
 
 #[test]
