@@ -14,7 +14,8 @@
 //! - 413: sent again in two halves; one record alone is rejected.
 //! - 401, 403, 404, 407: said once, loudly; the records are kept and tried again every few minutes.
 //! - other statuses, redirects too: rejected, with the status as reason. With `auth.sigv4` the error code decides
-//!   first and is the reason: throttling that comes as 400 is tried again, and refused credentials or permissions are denied like 403.
+//!   first and is the reason: throttling that comes as 400 is tried again, and refused credentials or permissions are
+//!   denied like 403.
 //! - timeout, no connection, no TLS, an answer that breaks off in its head: tried again; a certificate that is not
 //!   trusted or a proxy that lets nobody in: as 403.
 //!

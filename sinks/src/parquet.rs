@@ -50,7 +50,7 @@ const VALUES_MAX: usize = 256;
 const DICTIONARY_BYTES: usize = 64 << 10;
 
 /// What encoding takes beside rows and file: one page plain and one compressed, the compressor, pages of a column that
-/// wait for its dictionary. Measured: see `encoding_takes_no_more_than_is_charged`.
+/// wait for its dictionary. Measured: see `encoding_takes_no_more_memory_than_is_charged`.
 const ENCODER_BYTES: usize = 3 << 20;
 
 /// What a group adds to a file beside its values, at most: pages' headers, levels, its place in the footer.

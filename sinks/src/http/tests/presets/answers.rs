@@ -9,8 +9,8 @@
 
 use super::*;
 
-/// The fate of each of five records, as one letter: `a`ccepted, `r`ejected, rejected and `u`nnamed, `t`ried again, `h`alved, `d`enied; and the
-/// words of those that are not accepted, once each.
+/// The fate of each of five records, as one letter: `a`ccepted, `r`ejected, rejected and `u`nnamed, `t`ried again,
+/// `h`alved, `d`enied; and the words of those that are not accepted, once each.
 async fn fates(name: &str, head: &str, body: &str) -> (String, Vec<String>) {
     let texts = ["0", "1", "2", "3", "4"];
     fates_of(name, head, body, test_util::batch(&texts)).await
